@@ -1,0 +1,93 @@
+"""Applications, by key, from memory where possible.
+
+Knows: what an application is, and that a key asked for again need not be asked of the store again. A miss is never
+kept: an application created elsewhere is found at its first use. Does not know which store is behind it.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+import msgspec
+
+from hubbub.settings import AppSettings, DeclaredApp
+
+
+class KeyPair(msgspec.Struct, frozen=True):
+    """A public key and the secret that signs for it. Never printed: the secret stays out of `repr`."""
+
+    key: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"KeyPair(key={self.key!r})"
+
+
+class Application(msgspec.Struct, frozen=True):
+    """An application with its active key pairs, oldest first, and its settings."""
+
+    id: str
+    name: str
+    key_pairs: tuple[KeyPair, ...]
+    settings: AppSettings
+
+    def secret_of(self, key: str) -> str | None:
+        """Give the secret of an active key, None for any other."""
+        for pair in self.key_pairs:
+            if pair.key == key:
+                return pair.secret
+        return None
+
+
+class Source(Protocol):
+    """Where applications are kept. Archived applications and revoked keys are not found."""
+
+    def application_by_key(self, key: str) -> Coroutine[Any, Any, Application | None]:
+        """Find the application that `key` is an active key of."""
+
+
+class Apps:
+    """Applications by key: the declared one, those remembered, those of the source, in this order.
+
+    Many who ask at once for one that is not remembered share a single question to the source.
+    """
+
+    def __init__(self, source: Source, declared: DeclaredApp | None = None) -> None:
+        self._source = source
+        self._declared = _application(declared) if declared is not None else None
+        self._by_key: dict[str, Application] = {}
+        self._asked: dict[str, asyncio.Future[Application | None]] = {}
+        if self._declared is not None:
+            self._remember(self._declared)
+
+    @property
+    def declared(self) -> Application | None:
+        """The application that the settings declare."""
+        return self._declared
+
+    async def by_key(self, key: str) -> Application | None:
+        """Find the application of an active key."""
+        return self._by_key.get(key) or await self._ask(key)
+
+    async def _ask(self, key: str) -> Application | None:
+        answer = self._asked.get(key)
+        if answer is None:
+            answer = self._asked[key] = asyncio.ensure_future(self._source.application_by_key(key))
+            answer.add_done_callback(lambda _: self._asked.pop(key, None))
+        # Shielded: one asker who goes away must not cancel the question for the others.
+        app = await asyncio.shield(answer)
+        if app is None or (self._declared is not None and app.id == self._declared.id):
+            # Two applications of one id would share their channels: the declared one hides the stored one.
+            return None
+        self._remember(app)
+        return app
+
+    def _remember(self, app: Application) -> None:
+        for pair in app.key_pairs:
+            self._by_key[pair.key] = app
+
+
+def _application(declared: DeclaredApp) -> Application:
+    settings = AppSettings(**declared.model_dump(include=set(AppSettings.model_fields)))
+    pair = KeyPair(declared.key, declared.secret.get_secret_value())
+    return Application(declared.id, "declared by settings", (pair,), settings)

@@ -1,0 +1,63 @@
+"""Channel names: which are valid, and what kind of channel a name means.
+
+Pure. The kind is read from the prefix alone (pusher-protocol: "test longest first"); a name that merely contains a
+prefix later on is public.
+"""
+
+import re
+from enum import Enum
+
+from hubbub.errors import CHANNEL_INVALID, CHANNEL_TOO_LONG
+
+USER_PREFIX = "#server-to-user-"
+
+_NAME = re.compile(r"[-a-zA-Z0-9_=@,.;]+", re.ASCII)
+
+
+class Kind(Enum):
+    """What a channel asks of its subscribers."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    PRESENCE = "presence"
+    ENCRYPTED = "encrypted"
+    USER = "user"
+
+    @property
+    def needs_auth(self) -> bool:
+        """Whether a subscription must be signed with the application's secret."""
+        return self in (Kind.PRIVATE, Kind.PRESENCE, Kind.ENCRYPTED)
+
+    @property
+    def takes_client_events(self) -> bool:
+        """Whether clients may talk to each other here.
+
+        Encrypted channels are left out: the server cannot tell ciphertext from plaintext, and every official library
+        refuses to send there.
+        """
+        return self in (Kind.PRIVATE, Kind.PRESENCE)
+
+
+def kind_of(name: str) -> Kind:
+    """Give the kind of the channel called `name`, valid or not."""
+    if name.startswith("private-encrypted-"):
+        return Kind.ENCRYPTED
+    if name.startswith("private-"):
+        return Kind.PRIVATE
+    if name.startswith("presence-"):
+        return Kind.PRESENCE
+    if name.startswith(USER_PREFIX):
+        return Kind.USER
+    return Kind.PUBLIC
+
+
+def check_name(name: str, limit: int) -> None:
+    """Raise CHANNEL_INVALID or CHANNEL_TOO_LONG unless `name` may name a channel of at most `limit` characters.
+
+    `#server-to-user-ID` is valid with an ID of the same alphabet: `#` opens nothing else.
+    """
+    if len(name) > limit:
+        raise CHANNEL_TOO_LONG(length=len(name), limit=limit)
+    bare = name.removeprefix(USER_PREFIX)
+    if _NAME.fullmatch(bare) is None:
+        raise CHANNEL_INVALID(channel=name)

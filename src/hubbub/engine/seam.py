@@ -1,0 +1,67 @@
+"""The seam between a node and what all nodes of a cluster know together.
+
+An engine knows nodes, not connections: it hears of a channel when a node gets its first subscriber there or loses its
+last, and of a presence member when a node sees the user's first connection or last. It is never asked per subscription
+and never per delivery. Every transition is told to exactly one node, the one whose call caused it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec import Raw
+
+from hubbub.messages import Envelope, Member
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """What a node's `enter` or `leave` changed in the cluster.
+
+    `channel`: it became occupied, or vacated. `member`: the user appeared, or is gone.
+    """
+
+    channel: bool = False
+    member: bool = False
+
+
+class Engine(Protocol):
+    """What a node asks of the cluster. Any call may raise STORE_UNAVAILABLE when the cluster cannot be reached."""
+
+    async def start(self, receive: Callable[[Envelope], None]) -> None:
+        """Begin; `receive` gets what other nodes publish on the topics this node subscribes to."""
+
+    async def stop(self) -> None:
+        """End, leaving nothing of this node behind."""
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Send to all other nodes that subscribe to the envelope's channel."""
+
+    async def subscribe(self, app_id: str, channel: str) -> None:
+        """Let `receive` hear the channel: this node has its first subscriber there."""
+
+    async def unsubscribe(self, app_id: str, channel: str) -> None:
+        """Let `receive` hear the channel no more."""
+
+    async def enter(self, app_id: str, channel: str, member: Member | None, limit: int) -> Transition:
+        """Say that this node has its first subscriber in the channel or, with `member`, its first of that user.
+
+        Raises PRESENCE_FULL, and changes nothing, when the channel has `limit` other members already.
+        """
+
+    async def leave(self, app_id: str, channel: str, user_id: str | None) -> Transition:
+        """Take back what `enter` said of the channel or, with `user_id`, of that user."""
+
+    async def members(self, app_id: str, channel: str) -> dict[str, Raw]:
+        """Give the members of a presence channel in the order they came: user id to raw JSON info."""
+
+    async def user_counts(self, app_id: str, channels: Sequence[str]) -> list[int]:
+        """Count the members of each presence channel named."""
+
+    async def count_elsewhere(self, app_id: str, channel: str) -> int:
+        """Count the subscriptions that other nodes have in the channel."""
+
+    async def is_occupied(self, app_id: str, channel: str) -> bool:
+        """Tell whether anyone in the cluster subscribes to the channel."""
+
+    async def channels(self, app_id: str, prefix: str) -> list[str]:
+        """Name the occupied channels whose names begin with `prefix`."""

@@ -1,0 +1,174 @@
+"""Every way Hubbub says no, in one table.
+
+Knows: the reasons, their close code, HTTP status and text. Does not know: how a protocol or a transport puts a refusal
+on its wire. Whatever is raised and is not a `Refusal` is a bug of ours, logged once and never blamed on the client.
+
+Texts in Pusher's own words are those the real service sends; SDKs and people search for them.
+"""
+
+from enum import Enum
+
+import msgspec
+
+
+class Reconnect(Enum):
+    """What a close code tells a client to do (Pusher protocol, "Error codes")."""
+
+    NEVER = "do not reconnect unchanged"
+    LATER = "reconnect after a second or more"
+    NOW = "reconnect at once"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One row of the table. Call it with the facts its text names to get the `Refusal` to raise.
+
+    `code` is the WebSocket close code, or the code inside `pusher:error`, or None where Pusher sends null. `status` is
+    the HTTP status where the same refusal meets an HTTP client. `text` is a `str.format` template.
+    """
+
+    code: int | None
+    status: int
+    text: str
+
+    def __call__(self, **facts: object) -> "Refusal":
+        """Make the refusal to raise. `facts` are the values that `text` names."""
+        return Refusal(self, self.text.format(**facts))
+
+    @property
+    def reconnect(self) -> Reconnect:
+        """How a client whose socket was closed with this code should go on."""
+        if self.code is None or self.code < 4100 or self.code >= 4300:
+            return Reconnect.NEVER
+        return Reconnect.LATER if self.code < 4200 else Reconnect.NOW
+
+
+class Refusal(Exception):
+    """A refused request, with the reason and a message fit for the client's eyes."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    @property
+    def code(self) -> int | None:
+        """The WebSocket close code or `pusher:error` code, None for null."""
+        return self.reason.code
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.reason.status
+
+
+# Close codes: 4000-4099 do not come back unchanged, 4100-4199 come back later, 4200-4299 come back at once.
+TLS_REQUIRED = Reason(4000, 403, "Application only accepts TLS connections, reconnect using wss://")
+UNKNOWN_KEY = Reason(4001, 401, "App key {key} not in this cluster. Did you forget to specify the cluster?")
+APP_DISABLED = Reason(4003, 403, "Application disabled")
+OVER_QUOTA = Reason(4004, 403, "Application is over its connection quota of {limit}")
+PATH_NOT_FOUND = Reason(4005, 404, "Path not found")
+VERSION_INVALID = Reason(4006, 400, "Invalid version string format: '{version}'")
+VERSION_UNSUPPORTED = Reason(4007, 400, "Unsupported protocol version: {version}, this server speaks 4 to 7")
+VERSION_MISSING = Reason(4008, 400, "No protocol version supplied")
+OVER_CAPACITY = Reason(4100, 503, "Over capacity, try again later")
+TOO_SLOW = Reason(4100, 503, "Closed: more than {limit} bytes were waiting to be read by this client")
+SHUTTING_DOWN = Reason(4200, 503, "Server is restarting, please reconnect")
+STORE_UNAVAILABLE = Reason(4100, 503, "The server cannot look up applications at the moment, try again later")
+PONG_NOT_RECEIVED = Reason(4201, 408, "Pong reply not received in time")
+INACTIVE = Reason(4202, 408, "Closed after inactivity")
+
+# pusher:error frames that leave the connection open.
+INVALID_JSON = Reason(None, 400, "Received invalid JSON")
+INVALID_MESSAGE = Reason(None, 400, "Invalid message: {problem}")
+BINARY_UNSUPPORTED = Reason(None, 400, "Binary messages are not supported, send text")
+RESERVED_EVENT = Reason(None, 400, "Event '{event}' cannot be sent by clients: names starting with pusher are reserved")
+CHANNEL_INVALID = Reason(None, 400, "Invalid channel name '{channel}'")
+CHANNEL_TOO_LONG = Reason(None, 400, "Channel name of {length} characters exceeds the allowed maximum ({limit})")
+AUTH_FORMAT = Reason(None, 401, "Invalid format: auth must have the format key:signature")
+AUTH_KEY = Reason(None, 401, "Invalid key in subscription auth data: '{key}'")
+AUTH_SIGNATURE = Reason(
+    None, 401, "Invalid signature: Expected HMAC SHA256 hex digest of {signed}, but got {signature}"
+)
+CHANNEL_DATA_MISSING = Reason(None, 400, "'{channel}' is a presence channel and subscription must include channel_data")
+CHANNEL_DATA_INVALID = Reason(None, 400, "Invalid channel_data: {problem}")
+USER_INFO_INVALID = Reason(
+    None,
+    400,
+    "user_info supplied to presence subscription is invalid - if supplied it must be a type of hash",
+)
+MEMBER_TOO_LARGE = Reason(None, 413, "The user_info of this member exceeds the allowed maximum ({limit} bytes)")
+PRESENCE_FULL = Reason(None, 403, "Presence channel {channel} is over its limit of {limit} members")
+USER_CHANNEL = Reason(None, 403, "Channel {channel} is only open to the connections of the signed-in user it names")
+ALREADY_SUBSCRIBED = Reason(None, 400, "Existing subscription to channel {channel}")
+NOT_SUBSCRIBED = Reason(None, 400, "No current subscription to channel {channel}, or subscription in progress")
+TOO_MANY_SUBSCRIPTIONS = Reason(None, 403, "This connection is at its limit of {limit} subscriptions")
+CLIENT_EVENT_CHANNEL = Reason(None, 403, "Client event rejected - only supported on private and presence channels")
+CLIENT_EVENT_PREFIX = Reason(None, 400, "Client event rejected - client events must be prefixed by 'client-'")
+CLIENT_EVENT_OFF = Reason(
+    None,
+    403,
+    "To send client events, you must enable this feature in the Settings page of your dashboard.",
+)
+CLIENT_EVENT_FIELDS = Reason(None, 400, "Invalid client event (must contain channel and data)")
+CLIENT_EVENT_OUTSIDE = Reason(
+    None, 403, "Client event rejected - this connection is not subscribed to channel {channel}"
+)
+CLIENT_EVENT_RATE = Reason(
+    4301, 429, "Client event rejected - more than {limit} client events per second from one connection"
+)
+
+# The HTTP API. Status 401 unless told; bodies are plain text ending in a newline.
+PARAMETER_MISSING = Reason(None, 401, "Missing parameter: {name}")
+SIGNING_VERSION_MISSING = Reason(None, 401, "Version required")
+SIGNING_VERSION = Reason(None, 401, "Version not supported")
+TIMESTAMP_MISSING = Reason(None, 401, "Timestamp required")
+TIMESTAMP_INVALID = Reason(None, 401, "Timestamp invalid: '{timestamp}' is not a count of seconds since 1970")
+TIMESTAMP_EXPIRED = Reason(
+    None, 401, "Timestamp expired: Given timestamp ({given}) not within {window}s of server time ({now})"
+)
+REQUEST_SIGNATURE = Reason(
+    None,
+    401,
+    'Invalid signature: you should have sent HmacSHA256Hex("{signed}", your_secret_key), but you sent "{signature}"',
+)
+BODY_MD5_MISSING = Reason(None, 401, "Missing parameter: body_md5")
+BODY_MD5 = Reason(None, 401, "Invalid body_md5: the body's MD5 is {expected}, but you sent '{given}'")
+OTHER_APP = Reason(None, 401, "Not authorized for that app")
+BODY_INVALID = Reason(None, 400, "Received invalid JSON: {problem}")
+REQUIRED = Reason(None, 400, "Missing required parameter: {name}")
+WRONG_TYPE = Reason(None, 400, "Expected {name} parameter to be {type}")
+EVENT_NAME_RESERVED = Reason(
+    None, 400, "Event name '{event}' is reserved: names starting with pusher: are Pusher's own"
+)
+EVENT_NAME_EMPTY = Reason(None, 400, "Event name must not be empty")
+EVENT_NAME_TOO_LONG = Reason(None, 400, "Event name of {length} characters exceeds the allowed maximum ({limit})")
+TOO_MANY_CHANNELS = Reason(None, 400, "Too many channels ({count} > {limit})")
+BATCH_TOO_LARGE = Reason(None, 400, "Batch too large ({count} > {limit})")
+SOCKET_ID_INVALID = Reason(None, 400, "Invalid socket id '{socket_id}'")
+DATA_TOO_LARGE = Reason(
+    None,
+    413,
+    "The data content of this event exceeds the allowed maximum ({limit} bytes)."
+    " See https://pusher.com/docs/channels/server_api/http-api#publishing-events for more info",
+)
+USER_COUNT_WITHOUT_PREFIX = Reason(
+    None,
+    400,
+    "user_count may only be requested for presence channels"
+    " - please supply filter_by_prefix begining with presence-",  # sic: the service's own spelling
+)
+USER_COUNT_ELSEWHERE = Reason(None, 400, "Cannot retrieve the user count unless the channel is a presence channel")
+USERS_ELSEWHERE = Reason(None, 400, "Users can only be retrieved for presence channels")
+SUBSCRIPTION_COUNT_OFF = Reason(
+    None, 400, "Cannot retrieve the subscription count because subscription counting is not enabled"
+)
+ATTRIBUTE_UNKNOWN = Reason(None, 400, "Unknown info attribute '{attribute}'")
+
+# HTTP itself.
+NOT_FOUND = Reason(None, 404, "404 NOT FOUND")
+METHOD = Reason(None, 405, "Method {method} not allowed here")
+BAD_REQUEST = Reason(None, 400, "Bad request: {problem}")
+BODY_TOO_LARGE = Reason(None, 413, "The request body exceeds the allowed maximum ({limit} bytes)")
+HEAD_TOO_LARGE = Reason(None, 431, "The request line and headers exceed the allowed maximum ({limit} bytes)")
+REQUEST_TIMEOUT = Reason(None, 408, "The request did not arrive within {limit} seconds")
+INTERNAL = Reason(None, 500, "Internal server error")

@@ -1,0 +1,132 @@
+"""One channel in this process: its audience by wire, its local members, and the messages on their way.
+
+Knows order: what was delivered first is written first, to those who were subscribed at that moment and still are. Does
+not know when it is its turn; the hub decides.
+"""
+
+from collections import deque
+
+from hubbub.hub.connection import Connection, Wire
+from hubbub.messages import Fact
+
+
+class Batch:
+    """What a channel received in one turn, packed for one wire, and who has yet to be written to."""
+
+    __slots__ = ("audience", "frames", "gone", "position")
+
+    def __init__(self, frames: bytes, audience: list[Connection], gone: set[Connection] | None) -> None:
+        self.frames = frames
+        self.audience = audience
+        self.gone = gone
+        self.position = 0
+
+    def write(self, most: int) -> int:
+        """Write to at most `most` of those left; give how many that were."""
+        start = self.position
+        part = self.audience if most >= len(self.audience) and not start else self.audience[start : start + most]
+        frames = self.frames
+        if self.gone:
+            gone = self.gone
+            for connection in part:
+                if connection not in gone:
+                    connection.write(frames)
+        else:
+            for connection in part:
+                connection.write(frames)
+        self.position = start + len(part)
+        return len(part)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everyone has been written to."""
+        return self.position >= len(self.audience)
+
+    def leave_out(self, connection: Connection) -> None:
+        """Write no more to a connection that has left."""
+        if self.gone is None:
+            self.gone = set()
+        self.gone.add(connection)
+
+
+class Channel:
+    """A channel with at least one subscriber here."""
+
+    __slots__ = ("_batches", "_pending", "audiences", "name", "users")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.audiences: dict[Wire, dict[Connection, str | None]] = {}
+        """Per wire the connections, each with its user id in a presence channel."""
+        self.users: dict[str, int] = {}
+        """Connections here of each user of a presence channel."""
+        self._pending: list[tuple[Fact, Connection | None]] = []
+        self._batches: deque[Batch] | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.audiences.values()))
+
+    def __contains__(self, connection: Connection) -> bool:
+        audience = self.audiences.get(connection.wire)
+        return audience is not None and connection in audience
+
+    def add(self, connection: Connection, user_id: str | None) -> None:
+        """Let `connection` hear what is delivered from now on."""
+        self._seal()
+        self.audiences.setdefault(connection.wire, {})[connection] = user_id
+        if user_id is not None:
+            self.users[user_id] = self.users.get(user_id, 0) + 1
+
+    def remove(self, connection: Connection) -> None:
+        """Write no more to `connection`, not even what is on its way."""
+        audience = self.audiences[connection.wire]
+        user_id = audience.pop(connection)
+        if not audience:
+            del self.audiences[connection.wire]
+        for batch in self._batches or ():
+            batch.leave_out(connection)
+        if user_id is not None:
+            self.users[user_id] -= 1
+            if not self.users[user_id]:
+                del self.users[user_id]
+
+    def put(self, fact: Fact, exclude: Connection | None) -> bool:
+        """Take a fact to deliver to all but `exclude`; tell whether the channel was at rest until now."""
+        rested = not self._pending and not self._batches
+        self._pending.append((fact, exclude))
+        return rested
+
+    def write(self, most: int) -> int:
+        """Make about `most` writes of what is on its way; give how many were made, more by a few exclusions."""
+        self._seal()
+        batches = self._batches
+        written = 0
+        while batches and written < most:
+            written += batches[0].write(most - written)
+            if batches[0].is_done:
+                batches.popleft()
+        if not batches:
+            self._batches = None
+        return written
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is on its way."""
+        return not self._pending and not self._batches
+
+    def _seal(self) -> None:
+        """Pack what is pending, once per wire, for those who are subscribed now."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        if self._batches is None:
+            self._batches = deque()
+        for wire, audience in self.audiences.items():
+            frames = [wire.pack(fact) for fact, _ in pending]
+            gone = {exclude for _, exclude in pending if exclude is not None and exclude in audience}
+            for connection in gone:
+                rest = [frame for frame, (_, exclude) in zip(frames, pending, strict=True) if exclude is not connection]
+                if rest:
+                    self._batches.append(Batch(b"".join(rest), [connection], None))
+            joined = frames[0] if len(frames) == 1 else b"".join(frames)
+            self._batches.append(Batch(joined, list(audience), gone or None))

@@ -1,0 +1,145 @@
+"""The one vocabulary of the system: commands in, facts and replies out, as frozen values.
+
+Pure. A command is what a client asks for; a fact is something that happened in a channel and is told to all who listen
+there; a reply is told to one client. No value here knows a protocol, a socket or a clock.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+NO_INFO: Final = Raw(b"null")
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A user present in a channel: a non-empty id, and what the application says of the user as raw JSON."""
+
+    user_id: str
+    info: Raw = NO_INFO
+
+
+# Commands
+
+
+class Subscribe(msgspec.Struct, frozen=True):
+    """Let me hear `channel`. `auth` is `KEY:SIGNATURE`, empty for public channels."""
+
+    channel: str
+    auth: str = ""
+    channel_data: str | None = None
+
+
+class Unsubscribe(msgspec.Struct, frozen=True):
+    """Let me no longer hear `channel`."""
+
+    channel: str
+
+
+class ClientEvent(msgspec.Struct, frozen=True):
+    """Tell the others in `channel` of event `name`. `data` is text, passed on as it is."""
+
+    name: str
+    channel: str
+    data: str
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """Are you there? From either side."""
+
+
+class Pong(msgspec.Struct, frozen=True):
+    """I am here. From either side."""
+
+
+Command = Subscribe | Unsubscribe | ClientEvent | Ping | Pong
+
+
+# Facts
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something was published. `data` is the publisher's text, byte for byte.
+
+    `user_id` is set for client events in presence channels, from the sender's subscription.
+    """
+
+    channel: str
+    name: str
+    data: str
+    user_id: str | None = None
+
+
+class MemberAdded(msgspec.Struct, frozen=True):
+    """A user's first connection entered a presence channel."""
+
+    channel: str
+    member: Member
+
+
+class MemberRemoved(msgspec.Struct, frozen=True):
+    """A user's last connection left a presence channel."""
+
+    channel: str
+    user_id: str
+
+
+class Occupied(msgspec.Struct, frozen=True):
+    """A channel got its first subscriber in the cluster."""
+
+    channel: str
+
+
+class Vacated(msgspec.Struct, frozen=True):
+    """A channel lost its last subscriber in the cluster."""
+
+    channel: str
+
+
+Fact = Event | MemberAdded | MemberRemoved | Occupied | Vacated
+
+
+# Replies
+
+
+class Welcome(msgspec.Struct, frozen=True):
+    """The connection stands. `activity_timeout` is in seconds."""
+
+    socket_id: str
+    activity_timeout: int
+
+
+class Subscribed(msgspec.Struct, frozen=True):
+    """A subscription stands. `members` maps user ids to their raw JSON info; None outside presence channels."""
+
+    channel: str
+    members: dict[str, Raw] | None = None
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A command was refused and the connection stays open."""
+
+    code: int | None
+    message: str
+
+
+class SubscriptionRefused(msgspec.Struct, frozen=True):
+    """A subscription was refused; unlike `Refused` this tells the client which. `status` as in HTTP."""
+
+    channel: str
+    message: str
+    status: int
+
+
+Reply = Welcome | Subscribed | Refused | SubscriptionRefused | Ping | Pong
+
+
+# Between nodes
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """A fact on its way to the subscribers of its channel on other nodes, all but the socket `exclude`."""
+
+    app_id: str
+    fact: Fact
+    exclude: str | None = None

@@ -1,0 +1,1 @@
+"""What clients speak: text in, commands out; facts and replies in, text out. Pure, no protocol knows another."""

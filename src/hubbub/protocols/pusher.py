@@ -1,0 +1,233 @@
+"""The Pusher Channels protocol, versions 4 to 7: text to commands, facts and replies to text.
+
+Pure: knows JSON and Pusher's frames, not sockets, signatures or who may do what. `data` is a JSON string in every frame
+to a client except `pusher:error`, where it is an object: the strictest clients (Swift, .NET) insist on both.
+"""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from hubbub.errors import (
+    CHANNEL_DATA_INVALID,
+    CLIENT_EVENT_FIELDS,
+    CLIENT_EVENT_PREFIX,
+    INVALID_JSON,
+    INVALID_MESSAGE,
+    RESERVED_EVENT,
+    USER_INFO_INVALID,
+    VERSION_INVALID,
+    VERSION_MISSING,
+    VERSION_UNSUPPORTED,
+)
+from hubbub.messages import (
+    NO_INFO,
+    ClientEvent,
+    Command,
+    Event,
+    Fact,
+    Member,
+    MemberAdded,
+    MemberRemoved,
+    Ping,
+    Pong,
+    Refused,
+    Reply,
+    Subscribe,
+    Subscribed,
+    SubscriptionRefused,
+    Unsubscribe,
+    Welcome,
+)
+
+NEWEST: Final = 7
+OLDEST: Final = 4
+ANSWERS_PINGS: Final = 5
+"""From this version on a client must answer `pusher:ping`."""
+CLOSE_CODES_ONLY: Final = 6
+"""From this version on an error that closes is told by the close code alone; before, by `pusher:error` first."""
+
+LARGEST_EXACT_INTEGER: Final = 2**53
+"""Beyond it a JavaScript number is no longer the one that was signed."""
+
+T = TypeVar("T")
+
+
+class _Frame(msgspec.Struct):
+    event: str
+    data: Raw = Raw()
+    channel: str | None = None
+
+
+class _Subscription(msgspec.Struct):
+    channel: str
+    auth: str | None = None
+    channel_data: str | None = None
+
+
+class _Unsubscription(msgspec.Struct):
+    channel: str
+
+
+class _ChannelData(msgspec.Struct):
+    user_id: str | int
+    user_info: Raw = NO_INFO
+
+
+class _Out(msgspec.Struct, omit_defaults=True):
+    event: str
+    channel: str | None = None
+    data: str | None = None
+    user_id: str | None = None
+
+
+class _Error(msgspec.Struct):
+    code: int | None
+    message: str
+
+
+class _ErrorOut(msgspec.Struct):
+    event: str
+    data: _Error
+
+
+class _Joined(msgspec.Struct, omit_defaults=True):
+    user_id: str
+    user_info: Raw = NO_INFO
+
+
+_frame_decoder = msgspec.json.Decoder(_Frame)
+_encode = msgspec.json.Encoder().encode
+
+
+def version(text: str | None) -> int:
+    """Read the `protocol` query parameter; None, the parameter's absence, counts as the newest.
+
+    Raises VERSION_MISSING for an empty one, VERSION_INVALID for what is not a number, VERSION_UNSUPPORTED for others
+    than 4 to 7.
+    """
+    if text is None:
+        return NEWEST
+    if not text:
+        raise VERSION_MISSING()
+    if not (text.isascii() and text.isdigit()):
+        raise VERSION_INVALID(version=text[:32])
+    if len(text) > 4 or not OLDEST <= int(text) <= NEWEST:
+        raise VERSION_UNSUPPORTED(version=text[:32])
+    return int(text)
+
+
+def decode(text: str) -> Command:
+    """Read one frame from a client.
+
+    Raises only Refusals: INVALID_JSON for what is not JSON, INVALID_MESSAGE for JSON of another shape, RESERVED_EVENT
+    for `pusher` names that are not a client's to send, CLIENT_EVENT_PREFIX and CLIENT_EVENT_FIELDS for client events.
+    """
+    frame = _convert(text, _frame_decoder)
+    event = frame.event
+    if event.startswith("client-"):
+        return _client_event(frame)
+    match event:
+        case "pusher:subscribe":
+            wanted = _convert(_unwrapped(frame.data), _subscription_decoder)
+            return Subscribe(wanted.channel, wanted.auth or "", wanted.channel_data)
+        case "pusher:unsubscribe":
+            return Unsubscribe(_convert(_unwrapped(frame.data), _unsubscription_decoder).channel)
+        case "pusher:ping":
+            return Ping()
+        case "pusher:pong":
+            return Pong()
+        case _ if event.startswith(("pusher:", "pusher_internal:")):
+            raise RESERVED_EVENT(event=event[:200])
+        case _:
+            raise CLIENT_EVENT_PREFIX()
+
+
+_subscription_decoder = msgspec.json.Decoder(_Subscription)
+_unsubscription_decoder = msgspec.json.Decoder(_Unsubscription)
+_channel_data_decoder = msgspec.json.Decoder(_ChannelData)
+
+
+def member(channel_data: str) -> Member:
+    """Read the `channel_data` of a presence subscription.
+
+    A numeric `user_id` becomes text, as Swift, Java and .NET want it. Raises CHANNEL_DATA_INVALID or USER_INFO_INVALID.
+    """
+    try:
+        given = _channel_data_decoder.decode(channel_data)
+        if given.user_info != NO_INFO and not isinstance(msgspec.json.decode(given.user_info), dict):
+            raise USER_INFO_INVALID()
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise CHANNEL_DATA_INVALID(problem=_problem(error)) from None
+    if isinstance(given.user_id, int) and abs(given.user_id) > LARGEST_EXACT_INTEGER:
+        raise CHANNEL_DATA_INVALID(problem="a numeric user_id must not exceed 2^53, send it as a string")
+    if given.user_id == "":
+        raise CHANNEL_DATA_INVALID(problem="user_id must not be empty")
+    return Member(str(given.user_id), Raw(bytes(given.user_info)))
+
+
+def encode(message: Fact | Reply) -> bytes:
+    """Write a fact or a reply as one frame of UTF-8 JSON. `Occupied` and `Vacated` are not for clients: TypeError."""
+    match message:
+        case Event(channel, name, data, user_id):
+            return _encode(_Out(name, channel, data, user_id))
+        case Pong():
+            return b'{"event":"pusher:pong","data":"{}"}'
+        case Ping():
+            return b'{"event":"pusher:ping","data":"{}"}'
+        case Subscribed(channel, None):
+            return _encode(_Out("pusher_internal:subscription_succeeded", channel, "{}"))
+        case Subscribed(channel, dict(members)):
+            presence = {"presence": {"count": len(members), "ids": list(members), "hash": members}}
+            return _encode(_Out("pusher_internal:subscription_succeeded", channel, _text(presence)))
+        case MemberAdded(channel, who):
+            joined = _text(_Joined(who.user_id, who.info))
+            return _encode(_Out("pusher_internal:member_added", channel, joined))
+        case MemberRemoved(channel, user_id):
+            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": user_id})))
+        case Welcome(socket_id, activity_timeout):
+            established = _text({"socket_id": socket_id, "activity_timeout": activity_timeout})
+            return _encode(_Out("pusher:connection_established", data=established))
+        case Refused(code, text):
+            return _encode(_ErrorOut("pusher:error", _Error(code, text)))
+        case SubscriptionRefused(channel, text, status):
+            why = _text({"type": "AuthError", "error": text, "status": status})
+            return _encode(_Out("pusher:subscription_error", channel, why))
+    raise TypeError(f"{type(message).__name__} is not told to clients")
+
+
+def _client_event(frame: _Frame) -> ClientEvent:
+    raw = bytes(frame.data)
+    if not raw or frame.channel is None:
+        raise CLIENT_EVENT_FIELDS()
+    # A string stays as it is; anything else is passed on as its JSON text, for Swift only takes strings.
+    data = _convert(raw, _any_decoder)
+    return ClientEvent(frame.event, frame.channel, data if isinstance(data, str) else raw.decode())
+
+
+_any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_string_decoder = msgspec.json.Decoder(str)
+
+
+def _unwrapped(data: Raw) -> bytes | str:
+    """Give control data as JSON text: clients send an object, a few a string that holds one."""
+    raw = bytes(data)
+    return _convert(raw, _string_decoder) if raw.startswith(b'"') else raw
+
+
+def _convert(text: bytes | str, decoder: msgspec.json.Decoder[T]) -> T:
+    try:
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise INVALID_MESSAGE(problem=_problem(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise INVALID_JSON() from None
+
+
+def _problem(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _text(value: object) -> str:
+    return _encode(value).decode()

@@ -1,0 +1,172 @@
+"""The composition root: the one place that knows concrete engines, stores and transports, and puts them together."""
+
+import asyncio
+import logging
+import resource
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from hubbub.apps import Apps
+from hubbub.engine.memory import Memory
+from hubbub.hub.hub import Hub
+from hubbub.node import Node
+from hubbub.session import Doors
+from hubbub.settings import ConfigurationError, Settings
+from hubbub.snippets import snippets
+from hubbub.store import Store, is_sqlite, migrate
+from hubbub.transports.front import Doorman, Front
+from hubbub.transports.proxies import Proxies
+from hubbub.transports.rest import Rest
+from hubbub.transports.services import Services
+from hubbub.transports.websocket import WebSocket
+from hubbub.transports.wheel import Wheel
+from hubbub.web.site import site
+
+WAVE_SECONDS = 0.1
+"""Between two waves of sockets that a stopping server closes."""
+
+SPARE_FILES = 100
+"""Files the process may need besides its sockets."""
+
+_logger = logging.getLogger("hubbub.server")
+
+
+def serve(settings: Settings, *, show_keys: bool = False) -> None:
+    """Run the server until SIGINT or SIGTERM, then drain.
+
+    `show_keys` prints lines to paste, with an application's secret in them. Raises ConfigurationError when the settings
+    cannot be run.
+    """
+    if settings.workers > 1:
+        raise ConfigurationError(
+            f"HUBBUB_WORKERS is {settings.workers}: several processes need an engine that they share, and this version"
+            " has only the one in memory. Run one worker."
+        )
+    logging.basicConfig(
+        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    url = settings.database_url.get_secret_value()
+    if is_sqlite(url):
+        # One node, one file: nobody else can be in the middle of something, so the schema is brought up to date here.
+        migrate(url)
+    Server(settings, Store.open(url), show_keys=show_keys).run()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with Hubbub's protocols, and a drain in waves."""
+
+    def __init__(self, settings: Settings, store: Store, *, show_keys: bool) -> None:
+        self._settings = settings
+        self._store = store
+        self._show_keys = show_keys
+        self._proxies = Proxies(settings.trusted_proxies)
+        self._apps = Apps(store, settings.app)
+        self._services: Services
+        self._doorman: Doorman | None = None
+        super().__init__(
+            uvicorn.Config(
+                self._site(),
+                host=settings.host,
+                port=settings.port,
+                uds=str(settings.uds) if settings.uds is not None else None,
+                http=self._front,  # type: ignore[arg-type]  # a factory does as well as a class
+                ws=self._websocket,  # type: ignore[arg-type]
+                loop="uvloop",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                forwarded_allow_ips=settings.trusted_proxies,
+                timeout_keep_alive=int(settings.keep_alive_timeout),
+                timeout_graceful_shutdown=int(settings.drain_timeout),
+                ssl_certfile=settings.tls_certificate,
+                ssl_keyfile=settings.tls_key,
+            )
+        )
+
+    # What uvicorn calls
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        url = self._url()
+        lines = [f"Hubbub is listening on {url}"]
+        app = self._apps.declared or next(iter(await self._store.applications()), None)
+        if self._show_keys and app is not None:
+            lines += ["", f"Application {app.id}, {app.name}.", "", snippets(url, app), ""]
+        sys.stdout.write("\n".join([*lines, ""]))
+        sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, write what was accepted, close the sockets in waves, then the rest as uvicorn does."""
+        for server in self.servers:
+            server.close()
+        self._services.doors.node.hub.flush()
+        clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket)]
+        wave = self._settings.drain_wave
+        for start in range(0, len(clients), wave):
+            for client in clients[start : start + wave]:
+                client.shutdown()
+            await asyncio.sleep(WAVE_SECONDS)
+        await super().shutdown(sockets)
+
+    # Putting together
+
+    def _site(self) -> ASGIApp:
+        @asynccontextmanager
+        async def lifespan(_app: object) -> AsyncIterator[None]:
+            if not await self._store.is_current():
+                raise ConfigurationError("the database's tables are not those of this version: run `hubbub migrate`")
+            loop = asyncio.get_running_loop()
+            node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
+            wheel = Wheel(loop)
+            doors = Doors(self._apps, node, self._settings.activity_timeout, _capacity(self._settings))
+            self._services = Services(self._settings, wheel, doors, Rest(self._apps, node), self._proxies)
+            await node.start()
+            wheel.start()
+            yield
+            wheel.stop()
+            await node.stop()
+            await self._store.close()
+
+        return site(lifespan)
+
+    def _front(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Front:
+        if self._doorman is None:
+            self._doorman = Doorman(self._services, config, server_state, app_state)
+        return Front(self._services, self._doorman, server_state)
+
+    def _websocket(self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]) -> WebSocket:
+        return WebSocket(self._services, server_state)
+
+    def _url(self) -> str:
+        if self._settings.uds is not None:
+            return f"unix:{self._settings.uds}"
+        scheme = "https" if self._settings.tls_certificate is not None else "http"
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _capacity(settings: Settings) -> int:
+    """Give how many sockets may be open, having asked for as many files as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = max(hard - SPARE_FILES, 1) if hard != resource.RLIM_INFINITY else 2**31
+    if settings.max_connections > most:
+        _logger.warning("max_connections is %d, but the process may open %d files", settings.max_connections, hard)
+    return settings.max_connections or most

@@ -1,0 +1,207 @@
+"""The settings, in two tables: those of the server and those of one application.
+
+Knows: each setting's name, type, default and help; where values come from (flags over `HUBBUB_*` variables over
+`hubbub.toml` over defaults). Does not know what a setting does. `docs/settings.md` is generated from these tables.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+Count = Annotated[int, Field(ge=1)]
+CountOrUnlimited = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Bytes = Annotated[int, Field(ge=1)]
+
+
+class ConfigurationError(Exception):
+    """A setting is missing, unknown or out of its range; the message names each and never holds a value."""
+
+
+class AppSettings(BaseModel, frozen=True, extra="forbid"):
+    """What may differ from one application to the next."""
+
+    enabled: bool = Field(True, description="Off: sockets are closed with 4003, the HTTP API answers 403.")
+    force_tls: bool = Field(False, description="Sockets that did not come over TLS are closed with 4000.")
+    client_events: bool = Field(
+        False,
+        description="Clients may send events to each other on private and presence channels."
+        " On by default for the application declared by `HUBBUB_APP_ID`.",
+    )
+    client_events_per_second: Count = Field(
+        10, description="Client events one connection may send in a second; more are refused with 4301."
+    )
+    subscription_counts: bool = Field(
+        False, description="The HTTP API answers `info=subscription_count`; otherwise it says that counting is off."
+    )
+    subscription_error_frames: bool = Field(
+        True,
+        description="A refused subscription also sends `pusher:subscription_error`, which names the channel."
+        " Pusher's own service sends `pusher:error` alone.",
+    )
+    max_connections: CountOrUnlimited = Field(
+        0, description="Connections open at once; more are closed with 4004. 0: no limit but the server's."
+    )
+    max_event_bytes: Bytes = Field(10240, description="UTF-8 bytes of one event's data; more answers 413.")
+    max_event_name_length: Count = Field(200, description="Characters of an event's name.")
+    max_channel_name_length: Count = Field(
+        200,
+        description="Characters of a channel's name, prefix included. Pusher documents 164, its libraries allow 200.",
+    )
+    max_channels_per_event: Count = Field(100, description="Channels one `POST /events` may name.")
+    max_batch_events: Count = Field(10, description="Events in one `POST /batch_events`.")
+    max_presence_members: Count = Field(100, description="Users in one presence channel.")
+    max_presence_user_id_length: Count = Field(128, description="Characters of a presence member's `user_id`.")
+    max_presence_member_bytes: Bytes = Field(1024, description="UTF-8 bytes of a presence member's `channel_data`.")
+    max_subscriptions: CountOrUnlimited = Field(
+        10_000, description="Channels one connection may be subscribed to. 0: no limit, as at Pusher."
+    )
+
+
+class DeclaredApp(AppSettings, frozen=True, extra="forbid"):
+    """One application declared by settings, without a database row."""
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9_-]{1,64}$",
+        description="The application's id in `/apps/ID`. Digits only if Pusher's Python library is used.",
+    )
+    key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Its public key, in `/app/KEY`.")
+    secret: SecretStr = Field(min_length=1, description="Its secret, which signs. Never logged.")
+    client_events: bool = Field(True, description="As above, but on by default here.")
+
+
+class Settings(BaseSettings):
+    """What holds for the whole server."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUBBUB_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(4000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    uds: Path | None = Field(None, description="Path of a unix socket to listen on, in place of host and port.")
+    workers: Count = Field(1, description="Processes. More than one needs an engine that they share.")
+    tls_certificate: Path | None = Field(None, description="PEM file of the certificate chain; with `tls_key`: TLS.")
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's key.")
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers are believed.",
+    )
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///var/hubbub.db"),
+        description="SQLAlchemy URL of the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.",
+    )
+    log_level: str = Field(
+        "info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
+    )
+    max_connections: CountOrUnlimited = Field(
+        0,
+        description="Sockets open at once; more are closed with 4100. 0: as many as there may be files, less 100.",
+    )
+    activity_timeout: int = Field(
+        120, ge=1, description="Seconds of silence after which a client should ping; told to each on connecting."
+    )
+    ping_after: Seconds = Field(45, description="Seconds of silence after which the server pings a client.")
+    pong_timeout: Seconds = Field(30, description="Seconds a client has to answer that ping; then 4201.")
+    head_timeout: Seconds = Field(
+        10, description="Seconds in which a request's line and headers, or an upgrade, must have arrived; then 408."
+    )
+    body_timeout: Seconds = Field(30, description="Seconds in which a request's body must have arrived; then 408.")
+    keep_alive_timeout: Seconds = Field(
+        75,
+        description="Seconds an idle HTTP connection is kept for another request. Longer than proxies' pools keep it.",
+    )
+    close_timeout: Seconds = Field(
+        5, description="Seconds a client has to end its side after a close; then the connection is cut."
+    )
+    drain_timeout: Seconds = Field(
+        20, description="Seconds a stopping server waits for requests and connections to end."
+    )
+    drain_wave: Count = Field(
+        500, description="Sockets a stopping server closes every tenth of a second, so that others are not overrun."
+    )
+    max_head_bytes: Bytes = Field(16_384, description="Bytes of a request's line and headers; more answers 431.")
+    max_body_bytes: Bytes = Field(
+        327_680,
+        description="Bytes of an HTTP API request's body; more answers 413. A batch of 10 × 10 kB fits, escaped.",
+    )
+    max_message_bytes: Bytes = Field(
+        65_536, description="Bytes of one WebSocket message from a client; more closes with 1009."
+    )
+    max_backlog_bytes: Bytes = Field(
+        1_048_576, description="Bytes that may wait for one slow reader; more closes it with 4100."
+    )
+    fanout_slice: Count = Field(
+        256, description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one."
+    )
+    app: DeclaredApp | None = Field(
+        None,
+        description="One application without a database row: `HUBBUB_APP_ID`, `HUBBUB_APP_KEY`, `HUBBUB_APP_SECRET`,"
+        " and `HUBBUB_APP_…` for each setting of an application.",
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key are needed together")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then variables, then the TOML file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, configuration_file())
+
+
+def configuration_file() -> Path:
+    """Give the path of the TOML file: `HUBBUB_CONFIG`, or `hubbub.toml` here."""
+    return Path(os.environ.get("HUBBUB_CONFIG", "hubbub.toml"))
+
+
+def load(**flags: Any) -> Settings:
+    """Read the settings; `flags` that are not None win over everything.
+
+    Raises ConfigurationError, one line per fault, without the values: they may be secrets.
+    """
+    unknown = [
+        name for name in os.environ if name.startswith("HUBBUB_") and name != "HUBBUB_CONFIG" and not _is_setting(name)
+    ]
+    if unknown:
+        raise ConfigurationError("\n".join(f"{name} is not a setting" for name in sorted(unknown)))
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        raise ConfigurationError(
+            "\n".join(f"{variable(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False))
+        ) from None
+
+
+def variable(location: tuple[int | str, ...]) -> str:
+    """Give the environment variable of the setting at `location`, a path such as `("app", "key")`."""
+    return "_".join(["HUBBUB", *(str(part).upper() for part in location)])
+
+
+def _is_setting(name: str) -> bool:
+    bare = name.removeprefix("HUBBUB_").lower()
+    return bare in Settings.model_fields or (
+        bare.startswith("app_") and bare.removeprefix("app_") in DeclaredApp.model_fields
+    )

@@ -1,0 +1,127 @@
+"""The connection to the database.
+
+Knows: which databases are supported, how the URL a user gives becomes the one SQLAlchemy needs, and what each
+connection is set to. Does not know any table.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from hubbub.settings import ConfigurationError
+
+SUPPORTED = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
+
+# What asyncpg and its dialect take from a URL; anything else would be a TypeError with the first connection.
+POSTGRES_PARAMETERS = frozenset({"host", "port", "ssl", "sslmode", "prepared_statement_cache_size"})
+
+# The key of the PostgreSQL advisory lock under which the schema and the first user are made: "hubbub" in ASCII.
+ADVISORY_LOCK = 0x687562627562
+
+LOCK_TIMEOUT = 10.0  # seconds a SQLite connection waits for another's transaction
+CONNECT_TIMEOUT = 5.0  # seconds to reach PostgreSQL, or to get a connection of the pool
+
+
+def connect(url: str, *, enforce_foreign_keys: bool = True) -> AsyncEngine:
+    """Give an engine for the database at `url`; connects with its first use.
+
+    Creates the parent folder of an SQLite file. Without `enforce_foreign_keys` SQLite lets a migration rebuild a table
+    that others refer to. Raises ConfigurationError, which never holds the URL.
+    """
+    target = driver_url(url)
+    if target.get_backend_name() == "sqlite":
+        return _connect_sqlite(target, enforce_foreign_keys=enforce_foreign_keys)
+    return create_async_engine(
+        target,
+        connect_args={"timeout": CONNECT_TIMEOUT},
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=CONNECT_TIMEOUT,
+    )
+
+
+def driver_url(url: str) -> URL:
+    """Give the URL with the asynchronous driver for the plain `url` of a user.
+
+    Raises ConfigurationError for any other database, an in-memory one, and parameters that the driver does not take.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        parsed = None
+    # Raised outside the `except`, so that no traceback shows the parser's error, which holds the URL.
+    match parsed.drivername.partition("+")[0] if parsed else None:
+        case "sqlite" if parsed:
+            return _sqlite_url(parsed)
+        case "postgresql" | "postgres" if parsed:
+            return _postgres_url(parsed)
+        case _:
+            raise ConfigurationError(f"HUBBUB_DATABASE_URL: not a supported database, use {SUPPORTED}")
+
+
+async def lock(connection: AsyncConnection) -> None:
+    """Wait until no other process makes the schema or the first user; holds until the transaction ends.
+
+    For SQLite there is nothing to do: a writing transaction (`for_writing`) is alone from its beginning.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+
+
+def for_writing(engine: AsyncEngine) -> AsyncEngine:
+    """Give the same engine, whose SQLite transactions take the write lock at their beginning.
+
+    One that reads first and writes later would fail at once, whatever the timeout, when another wrote in between.
+    """
+    return engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+
+def _sqlite_url(url: URL) -> URL:
+    if url.host:
+        raise ConfigurationError(
+            "HUBBUB_DATABASE_URL: SQLite is a file, not a host; use sqlite:///PATH with three slashes,"
+            " four before an absolute path"
+        )
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        raise ConfigurationError("HUBBUB_DATABASE_URL: SQLite needs the path of a file, use sqlite:///PATH")
+    return url.set(drivername="sqlite+aiosqlite")
+
+
+def _postgres_url(url: URL) -> URL:
+    unknown = sorted(url.query.keys() - POSTGRES_PARAMETERS)
+    if unknown:
+        raise ConfigurationError(
+            f"HUBBUB_DATABASE_URL: parameters not supported: {', '.join(unknown)};"
+            f" supported are {', '.join(sorted(POSTGRES_PARAMETERS))}"
+        )
+    query = {("ssl" if name == "sslmode" else name): value for name, value in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def _connect_sqlite(url: URL, *, enforce_foreign_keys: bool) -> AsyncEngine:
+    folder = Path(url.database or "").parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"HUBBUB_DATABASE_URL: cannot create the folder {folder}: {error.strerror}") from None
+    engine = create_async_engine(
+        url, connect_args={"timeout": LOCK_TIMEOUT}, hide_parameters=True, pool_timeout=CONNECT_TIMEOUT
+    )
+
+    def prepare(connection: Any, _record: object) -> None:
+        # Python's sqlite3 begins transactions late and never for DDL; without it, `begin` below decides.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_foreign_keys else 'OFF'}")
+        cursor.close()
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("sqlite_begin", "BEGIN"))
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", begin)
+    return engine

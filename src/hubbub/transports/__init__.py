@@ -1,0 +1,1 @@
+"""Bytes in and out: whose connection it is, HTTP and WebSocket framing, limits of time and size."""

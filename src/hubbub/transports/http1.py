@@ -1,0 +1,256 @@
+"""HTTP/1.1 for the signed API, without a framework in between.
+
+Parsing is httptools' (llhttp, strict about what smuggling is made of); limits of size and time, pipelining and
+keep-alive are here. Does not know what a request means. A request that is not for the API is handed back to `front`.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from enum import Enum
+from typing import Final
+
+import httptools
+from uvicorn.server import ServerState
+
+from hubbub import eager
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, REQUEST_TIMEOUT, Refusal
+from hubbub.transports.kind import Dispatcher, Kind
+from hubbub.transports.request import Request
+from hubbub.transports.response import Response, refused, render
+from hubbub.transports.services import Services
+
+PREFIX: Final = b"/apps/"
+
+_logger = logging.getLogger("hubbub.rest")
+
+
+class Phase(Enum):
+    """Where a connection is in its life; each has its own deadline."""
+
+    IDLE = "idle"
+    HEAD = "head"
+    BODY = "body"
+    ENDING = "ending"
+
+
+class Http1(asyncio.Protocol):
+    """One keep-alive connection. Requests are answered one after the other, in their order."""
+
+    def __init__(self, services: Services, state: ServerState, front: Dispatcher) -> None:
+        self._services = services
+        self._state = state
+        self._front = front
+        self._transport: asyncio.Transport
+        self._parser = httptools.HttpRequestParser(self)
+        self._phase = Phase.IDLE
+        self._since = services.wheel.now
+        self._head_bytes = 0
+        self._unfinished_bytes = 0
+        self._target = b""
+        self._body: bytes | bytearray = b""
+        self._expects_continue = False
+        # What waits for its answer: requests, each with whether the connection lives on after it, or a refusal that
+        # ends it. None, likewise, stands for a pipelined request that is not the API's.
+        self._queue: deque[tuple[Request, bool] | Refusal | None] = deque()
+        self._is_busy = False
+        self._is_stopping = False
+        self.slot = 0
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection over."""
+        self._transport = transport
+        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
+        self._services.wheel.watch(self, self._services.settings.head_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then answer what is complete."""
+        if self._phase is Phase.ENDING:
+            return
+        if self._phase is Phase.IDLE and not self._is_busy and self._front.kind(data) is not Kind.API:
+            self._release()
+            self._front.dispatch(self._transport, data)
+            return
+        self._feed(data)
+        if self._queue and not self._is_busy:
+            self._is_busy = True
+            if (task := eager.start(self._work())) is not None:
+                self._transport.pause_reading()
+                task.add_done_callback(lambda _: self._read_on())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget what is not answered yet."""
+        self._phase = Phase.ENDING
+        self._queue.clear()
+        self._release()
+
+    def pause_writing(self) -> None:
+        """Read no further requests of a client that does not read its answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        self._read_on()
+
+    # What uvicorn and the wheel call
+
+    def shutdown(self) -> None:
+        """The server stops: answer what is under way, then close."""
+        self._is_stopping = True
+        if self._phase is Phase.IDLE and not self._is_busy:
+            self._transport.close()
+
+    def on_due(self) -> None:
+        """Look whether the client keeps to its deadlines."""
+        settings, wheel = self._services.settings, self._services.wheel
+        limits = {
+            Phase.IDLE: settings.keep_alive_timeout,
+            Phase.HEAD: settings.head_timeout,
+            Phase.BODY: settings.body_timeout,
+            Phase.ENDING: 0.0,
+        }
+        left = self._since + limits[self._phase] - wheel.now
+        if left > 0 or (self._is_busy and self._phase is not Phase.ENDING):
+            wheel.watch(self, min(max(left, 0), settings.head_timeout))
+        elif self._phase is Phase.IDLE:
+            self._transport.close()
+        elif self._phase is Phase.ENDING:
+            self._transport.abort()
+        else:
+            self._end(REQUEST_TIMEOUT(limit=f"{limits[self._phase]:g}"))
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._phase = Phase.HEAD
+        self._since = self._services.wheel.now
+        self._head_bytes = 0
+        self._unfinished_bytes = 0
+        self._target = b""
+        self._body = b""
+        self._expects_continue = False
+
+    def on_url(self, part: bytes) -> None:
+        """Take a part of the request target."""
+        self._target += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count, and look for the one header that matters here."""
+        self._head_bytes += len(name) + len(value)
+        if len(name) == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
+            self._expects_continue = True
+
+    def on_headers_complete(self) -> None:
+        """Check the size of the head, and wait for the body."""
+        self._check_head(self._head_bytes + len(self._target))
+        self._phase = Phase.BODY
+        if self._expects_continue and not self._queue and not self._is_busy:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        """Take a part of the body. The first is kept as it is, for mostly it is all; more are put together."""
+        if not self._body:
+            self._body = part
+        else:
+            if isinstance(self._body, bytes):
+                self._body = bytearray(self._body)
+            self._body += part
+        limit = self._services.settings.max_body_bytes
+        if len(self._body) > limit:
+            raise BODY_TOO_LARGE(limit=limit)
+
+    def on_message_complete(self) -> None:
+        """Queue the request."""
+        self._phase = Phase.IDLE
+        self._since = self._services.wheel.now
+        if not self._target.startswith(PREFIX):
+            self._queue.append(None)
+            return
+        request = Request(self._parser.get_method(), self._target, bytes(self._body), self._parser.get_http_version())
+        self._body = b""
+        self._queue.append((request, self._parser.should_keep_alive()))
+
+    # In between
+
+    def _feed(self, data: bytes) -> None:
+        went_on = self._phase is Phase.HEAD
+        size = len(data)
+        try:
+            while data:
+                try:
+                    self._parser.feed_data(data)
+                    data = b""
+                except httptools.HttpParserUpgrade as upgrade:
+                    # RFC 9110, 7.8: "A server MAY ignore a received Upgrade header field"; Java's client sends one.
+                    self._parser = httptools.HttpRequestParser(self)
+                    data = data[upgrade.args[0] :]
+            if went_on and self._phase is Phase.HEAD:
+                # The parser keeps an unfinished header to itself: count what it was fed.
+                self._unfinished_bytes += size
+                self._check_head(self._unfinished_bytes)
+        except Refusal as refusal:
+            self._queue.append(refusal)
+        except httptools.HttpParserError as error:
+            cause = error.__context__
+            self._queue.append(cause if isinstance(cause, Refusal) else BAD_REQUEST(problem=str(error)))
+
+    def _check_head(self, size: int) -> None:
+        limit = self._services.settings.max_head_bytes
+        if size > limit:
+            raise HEAD_TOO_LARGE(limit=limit)
+
+    async def _work(self) -> None:
+        """Answer what is queued, then let go."""
+        while self._queue and self._phase is not Phase.ENDING:
+            match self._queue.popleft():
+                case (request, keep_alive):
+                    await self._answer(request, keep_alive=keep_alive)
+                case end:
+                    # RFC 9112, 9.3.2 lets a pipelining client send again what was not answered before the close.
+                    self._end(end)
+        self._is_busy = False
+
+    async def _answer(self, request: Request, *, keep_alive: bool) -> None:
+        try:
+            response = await self._services.rest.answer(request)
+        except Exception:
+            _logger.exception("a request to %s failed", request.path)
+            response = refused(INTERNAL())
+        if self._transport.is_closing():
+            return
+        keep_alive = keep_alive and not self._is_stopping
+        self._write(response, request, keep_alive=keep_alive)
+        if not keep_alive:
+            self._end(None)
+
+    def _write(self, response: Response, request: Request, *, keep_alive: bool) -> None:
+        self._transport.write(
+            render(response, keep_alive=keep_alive, version=request.version, has_body=request.method != b"HEAD")
+        )
+
+    def _end(self, refusal: Refusal | None) -> None:
+        """Say why, if there is a reason, and that nothing more will come; then wait a little for the client's end.
+
+        Closing with unread bytes in hand would reset the connection, and the client might never see the answer.
+        """
+        self._queue.clear()
+        self._phase = Phase.ENDING
+        self._since = self._services.wheel.now
+        if refusal is not None:
+            self._transport.write(render(refused(refusal), keep_alive=False))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._services.wheel.watch(self, self._services.settings.close_timeout)
+        else:
+            self._transport.close()
+
+    def _read_on(self) -> None:
+        if not self._is_busy and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _release(self) -> None:
+        self._services.wheel.forget(self)
+        self._state.connections.discard(self)

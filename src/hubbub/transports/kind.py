@@ -1,0 +1,23 @@
+"""The kinds of traffic on the one port, and what their owners ask of who tells them apart."""
+
+import asyncio
+from enum import Enum
+from typing import Protocol
+
+
+class Kind(Enum):
+    """Whose a request is."""
+
+    API = "the signed HTTP API"
+    SOCKET = "a WebSocket"
+    OTHER = "the ASGI application"
+
+
+class Dispatcher(Protocol):
+    """Decides whose the next request on a connection is."""
+
+    def kind(self, head: bytes) -> Kind | None:
+        """Tell whose a request is that begins with these bytes; None while that is open."""
+
+    def dispatch(self, transport: asyncio.Transport, head: bytes) -> None:
+        """Hand a connection, between two requests, to the owner of the next, which begins with `head`."""

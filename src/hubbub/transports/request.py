@@ -1,0 +1,163 @@
+"""A request to the signed API, and the proof that it comes from the application it names.
+
+Knows the query, the signature and its window of time. Does not know what the request asks for.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote, unquote_plus
+
+import msgspec
+
+from hubbub.apps import Application
+from hubbub.errors import (
+    BODY_MD5,
+    BODY_MD5_MISSING,
+    PARAMETER_MISSING,
+    REQUEST_SIGNATURE,
+    SIGNING_VERSION,
+    SIGNING_VERSION_MISSING,
+    TIMESTAMP_EXPIRED,
+    TIMESTAMP_INVALID,
+    TIMESTAMP_MISSING,
+)
+from hubbub.signing import body_md5, is_signature, request_text
+
+WINDOW: Final = 600
+"""Seconds that a request's timestamp may be off."""
+
+_SHOWN = 2048
+"""Characters of the request that are told back in an error."""
+
+Pairs = list[tuple[str, str]]
+
+
+class Request(msgspec.Struct):
+    """Method and target as they came, the whole body, the HTTP version ("1.0" or "1.1")."""
+
+    method: bytes
+    target: bytes
+    body: bytes
+    version: str = "1.1"
+
+    @property
+    def path(self) -> str:
+        """The target without its query, escapes and all."""
+        return self.target.partition(b"?")[0].decode("latin-1")
+
+    @property
+    def query(self) -> str:
+        """The target's query, escapes and all."""
+        return self.target.partition(b"?")[2].decode("latin-1")
+
+
+class Parameters:
+    """The query parameters: keys in lower case, values unescaped; of equal keys the last counts, lists keep all."""
+
+    __slots__ = ("_pairs", "_values")
+
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self._values = {key.lower(): value for key, value in pairs}
+
+    def get(self, key: str) -> str | None:
+        """Give a parameter's value."""
+        return self._values.get(key)
+
+    def list(self, key: str) -> list[str] | None:
+        """Give all values of `key[]`, `key[0]`, …; None when there are none."""
+        values = [value for name, value in self._pairs if name.lower().partition("[")[0] == key and "[" in name]
+        return values or None
+
+
+def parameters(request: Request) -> Parameters:
+    """Read the query in the usual way."""
+    return Parameters(next(_readings(request.query)))
+
+
+def verify(request: Request, given: Parameters, app: Application, key: str, now: float) -> Parameters:
+    """Check that `request` was signed with the secret of `key` no longer than WINDOW from `now` (unix seconds).
+
+    Gives the parameters as their signer read them. Raises the 401 that says what is wrong, in Pusher's words.
+    """
+    version = given.get("auth_version")
+    if version is None:
+        raise SIGNING_VERSION_MISSING()
+    if version != "1.0":
+        raise SIGNING_VERSION()
+    _check_time(given.get("auth_timestamp"), now)
+    signature = given.get("auth_signature")
+    if signature is None:
+        raise PARAMETER_MISSING(name="auth_signature")
+    secret = app.secret_of(key)
+    assert secret is not None, "the application was found by this key"
+    read = _as_signed(request, secret, signature)
+    if read is None:
+        raw = next(_texts(request))[1]
+        raise REQUEST_SIGNATURE(signed=json.dumps(raw[:_SHOWN])[1:-1], signature=signature[:_SHOWN])
+    md5 = read.get("body_md5")
+    if md5 is None:
+        if request.body:
+            raise BODY_MD5_MISSING()
+    elif md5 != (expected := body_md5(request.body)):
+        raise BODY_MD5(expected=expected, given=md5[:_SHOWN])
+    return read
+
+
+def _check_time(timestamp: str | None, now: float) -> None:
+    if not timestamp:
+        raise TIMESTAMP_MISSING()
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 11):
+        raise TIMESTAMP_INVALID(timestamp=timestamp[:32])
+    if abs(now - int(timestamp)) >= WINDOW:
+        raise TIMESTAMP_EXPIRED(given=_iso(int(timestamp)), window=WINDOW, now=_iso(now))
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_signed(request: Request, secret: str, signature: str) -> Parameters | None:
+    """Find the reading of the request that its signature fits."""
+    for pairs, text in _texts(request):
+        if is_signature(secret, text, signature):
+            return Parameters(pairs)
+    return None
+
+
+def _texts(request: Request) -> Iterator[tuple[Pairs, str]]:
+    """Give each way to read the query, with the text that would have been signed; the likeliest first.
+
+    The path is signed as it came or, where a proxy or client escaped it on the way, unescaped.
+    """
+    method = request.method.decode("latin-1")
+    path = request.path
+    for pairs in _readings(request.query):
+        yield pairs, request_text(method, path, pairs)
+        if "%" in path:
+            yield pairs, request_text(method, unquote(path), pairs)
+        if any("[" in key for key, _ in pairs):
+            yield pairs, request_text(method, path, _joined(pairs))
+
+
+def _readings(query: str) -> Iterator[Pairs]:
+    """Read the query as a form, as a URI, and as it is: Python's library does not escape what it signs."""
+    raw = [(key, value) for key, _, value in (part.partition("=") for part in query.split("&") if part)]
+    if "%" not in query and "+" not in query:
+        yield raw
+        return
+    yield [(unquote_plus(key), unquote_plus(value)) for key, value in raw]
+    if "+" in query:
+        yield [(unquote(key), unquote(value)) for key, value in raw]
+    yield raw
+
+
+def _joined(pairs: Pairs) -> Pairs:
+    """Put lists into one parameter with commas, as PHP's library does before it signs."""
+    joined: dict[str, str] = {}
+    for key, value in pairs:
+        name, bracket, _ = key.partition("[")
+        joined[name] = f"{joined[name]},{value}" if bracket and name in joined else value
+    return list(joined.items())

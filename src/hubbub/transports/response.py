@@ -1,0 +1,68 @@
+"""HTTP/1.1 responses of the hot path, as bytes."""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from hubbub.errors import Refusal
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain; charset=utf-8"
+
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Response(msgspec.Struct, frozen=True):
+    """Status, body and content type."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+
+
+EMPTY: Final = Response(200, b"{}")
+
+
+def refused(refusal: Refusal) -> Response:
+    """Give a refusal as Pusher does: its text as plain text, ending in a newline."""
+    return Response(refusal.status, refusal.message.encode("utf-8", "replace") + b"\n", TEXT)
+
+
+def render(response: Response, *, keep_alive: bool = True, version: str = "1.1", has_body: bool = True) -> bytes:
+    """Write a response out. `has_body` is False for the answer to a HEAD, which only tells the length."""
+    if not keep_alive:
+        connection = b"Connection: close\r\n"
+    elif version == "1.0":
+        connection = b"Connection: keep-alive\r\n"
+    else:
+        connection = b""
+    body = response.body
+    return b"".join(
+        (
+            _STATUS_LINES[response.status],
+            _date_line(),
+            b"Content-Type: ",
+            response.content_type,
+            b"\r\nContent-Length: ",
+            b"%d\r\n" % len(body),
+            connection,
+            b"\r\n",
+            body if has_body else b"",
+        )
+    )
+
+
+_date_of: int = 0
+_date: bytes = b""
+
+
+def _date_line() -> bytes:
+    """Give the Date header, which RFC 9110 asks of a server with a clock; formatted once a second."""
+    global _date_of, _date
+    now = int(time.time())
+    if now != _date_of:
+        _date_of, _date = now, b"Date: " + formatdate(now, usegmt=True).encode() + b"\r\n"
+    return _date

@@ -1,0 +1,163 @@
+"""Pusher's HTTP API: what is asked for, and what is answered.
+
+Knows the routes and the shapes of answers. Does not know sockets; `http1` brings the request and takes the response.
+Every refusal is Pusher's text with its status.
+"""
+
+import time
+from collections.abc import Callable
+from urllib.parse import unquote
+
+import msgspec
+
+from hubbub.apps import Application, Apps
+from hubbub.channels import Kind, check_name, kind_of
+from hubbub.errors import (
+    APP_DISABLED,
+    ATTRIBUTE_UNKNOWN,
+    METHOD,
+    NOT_FOUND,
+    OTHER_APP,
+    PARAMETER_MISSING,
+    SUBSCRIPTION_COUNT_OFF,
+    UNKNOWN_KEY,
+    USER_COUNT_ELSEWHERE,
+    USER_COUNT_WITHOUT_PREFIX,
+    USERS_ELSEWHERE,
+    Refusal,
+)
+from hubbub.messages import Event
+from hubbub.node import Node
+from hubbub.transports.request import Parameters, Request, parameters, verify
+from hubbub.transports.response import EMPTY, Response, refused
+from hubbub.transports.trigger import Trigger, attributes, batch, trigger
+
+_encode = msgspec.json.Encoder().encode
+
+_PRESENCE = "presence-"
+
+Counts = dict[str, int]
+
+
+class Rest:
+    """Answers requests under `/apps/`. `clock` gives unix seconds."""
+
+    def __init__(self, apps: Apps, node: Node, clock: Callable[[], float] = time.time) -> None:
+        self._apps = apps
+        self._node = node
+        self._clock = clock
+
+    async def answer(self, request: Request) -> Response:
+        """Do what is asked, or give the refusal as a response. Never raises one."""
+        try:
+            return await self._route(request)
+        except Refusal as refusal:
+            return refused(refusal)
+
+    async def _route(self, request: Request) -> Response:
+        match request.path.split("/")[2:]:
+            case [app_id, "events"]:
+                app, query = await self._admit(request, app_id, b"POST")
+                return await self._publish(app, trigger(request.body, query, app.settings))
+            case [app_id, "batch_events"]:
+                app, _ = await self._admit(request, app_id, b"POST")
+                return await self._publish_batch(app, batch(request.body, app.settings))
+            case [app_id, "channels"]:
+                app, query = await self._admit(request, app_id, b"GET")
+                return await self._channels(app, query)
+            case [app_id, "channels", name]:
+                app, query = await self._admit(request, app_id, b"GET")
+                return await self._channel(app, _name(name, app), attributes(query.get("info")))
+            case [app_id, "channels", name, "users"]:
+                app, query = await self._admit(request, app_id, b"GET")
+                return await self._users(app, _name(name, app))
+        raise NOT_FOUND()
+
+    async def _admit(self, request: Request, app_id: str, method: bytes) -> tuple[Application, Parameters]:
+        """Give the application that signed the request, and its parameters; raise 401, 403 or 405 otherwise."""
+        if request.method != method:
+            raise METHOD(method=request.method.decode("latin-1"))
+        given = parameters(request)
+        key = given.get("auth_key")
+        if not key:
+            raise PARAMETER_MISSING(name="auth_key")
+        app = await self._apps.by_key(key)
+        if app is None:
+            raise UNKNOWN_KEY(key=key[:512])
+        if app.id not in (app_id, unquote(app_id)):
+            raise OTHER_APP()
+        query = verify(request, given, app, key, self._clock())
+        if not app.settings.enabled:
+            raise APP_DISABLED()
+        return app, query
+
+    # Publishing
+
+    async def _publish(self, app: Application, asked: Trigger) -> Response:
+        for channel in asked.channels:
+            await self._node.publish(app.id, Event(channel, asked.name, asked.data), asked.exclude)
+        if not asked.info:
+            return EMPTY
+        return Response(
+            200, _encode({"channels": {name: await self._counts(app, name, asked.info) for name in asked.channels}})
+        )
+
+    async def _publish_batch(self, app: Application, asked: list[Trigger]) -> Response:
+        for one in asked:
+            await self._node.publish(app.id, Event(one.channels[0], one.name, one.data), one.exclude)
+        if not any(one.info for one in asked):
+            return EMPTY
+        return Response(200, _encode({"batch": [await self._counts(app, one.channels[0], one.info) for one in asked]}))
+
+    async def _counts(self, app: Application, channel: str, info: frozenset[str]) -> Counts:
+        """Give the counts asked for that fit the channel; the others are left out."""
+        counts: Counts = {}
+        if "user_count" in info and kind_of(channel) is Kind.PRESENCE:
+            counts["user_count"] = (await self._node.user_counts(app.id, [channel]))[0]
+        if "subscription_count" in info and app.settings.subscription_counts:
+            counts["subscription_count"] = await self._node.subscription_count(app.id, channel)
+        return counts
+
+    # Asking
+
+    async def _channels(self, app: Application, query: Parameters) -> Response:
+        prefix = query.get("filter_by_prefix") or ""
+        info = attributes(query.get("info"))
+        if "user_count" in info and not prefix.startswith(_PRESENCE):
+            raise USER_COUNT_WITHOUT_PREFIX()
+        _check_attributes(info, app)
+        names = await self._node.channels(app.id, prefix)
+        if "user_count" in info and not info - {"user_count"}:
+            counts = await self._node.user_counts(app.id, names)
+            found: dict[str, Counts] = {name: {"user_count": count} for name, count in zip(names, counts, strict=True)}
+        else:
+            found = {name: await self._counts(app, name, info) for name in names}
+        return Response(200, _encode({"channels": found}))
+
+    async def _channel(self, app: Application, channel: str, info: frozenset[str]) -> Response:
+        if "user_count" in info and kind_of(channel) is not Kind.PRESENCE:
+            raise USER_COUNT_ELSEWHERE()
+        _check_attributes(info, app)
+        is_occupied = await self._node.is_occupied(app.id, channel)
+        return Response(200, _encode({"occupied": is_occupied, **await self._counts(app, channel, info)}))
+
+    async def _users(self, app: Application, channel: str) -> Response:
+        if kind_of(channel) is not Kind.PRESENCE:
+            raise USERS_ELSEWHERE()
+        users = await self._node.users(app.id, channel)
+        return Response(200, _encode({"users": [{"id": user_id} for user_id in users]}))
+
+
+def _name(escaped: str, app: Application) -> str:
+    """Read a channel's name in the path. Raises 400 for one that cannot be."""
+    name = unquote(escaped)
+    check_name(name, app.settings.max_channel_name_length)
+    return name
+
+
+def _check_attributes(info: frozenset[str], app: Application) -> None:
+    """Refuse what is asked for in vain."""
+    if "subscription_count" in info and not app.settings.subscription_counts:
+        raise SUBSCRIPTION_COUNT_OFF()
+    for attribute in sorted(info - {"user_count", "subscription_count"}):
+        raise ATTRIBUTE_UNKNOWN(attribute=attribute[:256])

@@ -1,0 +1,323 @@
+"""WebSocket: the handshake, frames in, frames out, pings, closing.
+
+Reading is the `websockets` library's (RFC 6455 whole); writing is ours, because one frame's bytes serve all. Does not
+know what messages mean; that is the session's.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from uvicorn.server import ServerState
+from websockets.exceptions import InvalidMessage
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import CONNECTING, OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from hubbub.errors import (
+    BAD_REQUEST,
+    BINARY_UNSUPPORTED,
+    HEAD_TOO_LARGE,
+    INACTIVE,
+    PATH_NOT_FOUND,
+    PONG_NOT_RECEIVED,
+    REQUEST_TIMEOUT,
+    SHUTTING_DOWN,
+    TOO_SLOW,
+    Refusal,
+)
+from hubbub.hub.connection import Wire
+from hubbub.messages import Refused
+from hubbub.protocols import pusher
+from hubbub.session import Opening, Session
+from hubbub.transports.response import refused, render
+from hubbub.transports.services import Services
+
+PREFIX: Final = "/app/"
+LONGEST_REASON: Final = 123
+"""RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less", two of which are the code."""
+
+_logger = logging.getLogger("hubbub.websocket")
+_logger.setLevel(logging.WARNING)  # the library tells of every connection that closes
+
+
+def frame(payload: bytes) -> bytes:
+    """Put UTF-8 text into one unmasked text frame."""
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+PUSHER: Final = Wire("pusher over websocket", lambda message: frame(pusher.encode(message)))
+
+# Swift asks for this subprotocol and gives up unless it, or none, is chosen.
+_SUBPROTOCOLS: Final = [
+    Subprotocol(f"pusher-channels-protocol-{n}") for n in range(pusher.NEWEST, pusher.OLDEST - 1, -1)
+]
+
+
+def _discard(_data: bytes) -> None:
+    """Take what is written to a connection that is being closed."""
+
+
+class WebSocket(asyncio.Protocol):
+    """One WebSocket connection, from its request line to its end."""
+
+    __slots__ = (
+        "_fragments",
+        "_head_bytes",
+        "_heard_at",
+        "_is_pinged",
+        "_is_text",
+        "_protocol",
+        "_services",
+        "_session",
+        "_state",
+        "_transport",
+        "slot",
+        "write",
+    )
+
+    wire = PUSHER
+
+    def __init__(self, services: Services, state: ServerState) -> None:
+        self._services = services
+        self._state = state
+        self._protocol = ServerProtocol(
+            subprotocols=_SUBPROTOCOLS,
+            select_subprotocol=_select_subprotocol,
+            max_size=services.settings.max_message_bytes,
+            logger=_logger,
+        )
+        self._session: Session | None = None
+        self._fragments: bytearray | None = None
+        self._is_text = True
+        self._is_pinged = False
+        self._head_bytes = 0
+        self._heard_at = services.wheel.now
+        self.slot = 0
+        self.write: Callable[[bytes], object] = _discard
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the request."""
+        self._transport = transport
+        # The very method of the transport: a Python frame in between would cost a tenth of a delivery.
+        self.write = transport.write
+        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
+        self._services.wheel.watch(self, self._services.settings.head_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        """Read frames, or the request."""
+        self._heard_at = self._services.wheel.now
+        self._is_pinged = False
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+            elif isinstance(event, Request):
+                self._open(event)
+        if protocol.state is CONNECTING:
+            self._head_bytes += len(data)
+            self._check_head()
+        self._send()
+        if self._session is not None and self._session.is_busy:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> None:
+        """The client sends no more: a WebSocket has no half-open state, so the transport closes."""
+        self._protocol.receive_eof()
+        self._send()
+
+    def pause_writing(self) -> None:
+        """Give up a client that reads too slowly: the transport holds more bytes than the limit."""
+        self.write = _discard
+        self.close(TOO_SLOW(limit=self._services.settings.max_backlog_bytes))
+
+    def resume_writing(self) -> None:
+        """Nothing: a client once given up stays so."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Leave everything."""
+        self.write = _discard
+        self._services.wheel.forget(self)
+        self._state.connections.discard(self)
+        # The library's parser is a generator that holds its protocol: a cycle that only the collector would find.
+        self._protocol.parser.close()
+        if self._session is not None:
+            self._session.end()
+            self._session = None
+
+    # What the hub and the session call
+
+    def close(self, refusal: Refusal) -> None:
+        """Close soon with this refusal's code and text."""
+        asyncio.get_running_loop().call_soon(self._close, refusal.code or CloseCode.INTERNAL_ERROR, refusal.message)
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # What uvicorn and the wheel call
+
+    def shutdown(self) -> None:
+        """The server stops: tell the client to come back."""
+        self.close(SHUTTING_DOWN())
+
+    def on_due(self) -> None:
+        """Look whether the client is still there."""
+        services = self._services
+        settings, wheel = services.settings, services.wheel
+        if self._protocol.state is not OPEN:
+            self._expire()
+            return
+        if self._is_pinged:
+            answers = self._session is None or self._session.protocol >= pusher.ANSWERS_PINGS
+            self.close(PONG_NOT_RECEIVED() if answers else INACTIVE())
+            return
+        left = self._heard_at + settings.ping_after - wheel.now
+        if left > 0:
+            wheel.watch(self, left)
+            return
+        if self._session is None or not self._session.ping():
+            self._protocol.send_ping(b"")
+            self._send()
+        self._is_pinged = True
+        wheel.watch(self, settings.pong_timeout)
+
+    # Opening
+
+    def _open(self, request: Request) -> None:
+        response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        self._send()
+        if response.status_code != 101:
+            return
+        services = self._services
+        self._transport.set_write_buffer_limits(high=services.settings.max_backlog_bytes, low=0)
+        services.wheel.watch(self, services.settings.ping_after)
+        path, _, query = request.path.partition("?")
+        key = path.removeprefix(PREFIX)
+        if not path.startswith(PREFIX) or not key or "/" in key:
+            # An HTTP error would look like a network fault to clients, which would come back for ever.
+            refusal = PATH_NOT_FOUND()
+            self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
+            self.close(refusal)
+            return
+        is_secure = services.proxies.is_secure(self._transport, _only(request, "X-Forwarded-Proto"))
+        self._session = Session(services.doors, self, Opening(unquote(key), _parameters(query), is_secure))
+        self._session.begin()
+
+    def _check_head(self) -> None:
+        """Answer a head that cannot be read; for one with too long lines the library has done so."""
+        protocol = self._protocol
+        if isinstance(protocol.handshake_exc, InvalidMessage):
+            self.write(render(refused(BAD_REQUEST(problem="this is no HTTP request")), keep_alive=False))
+        elif protocol.handshake_exc is None and self._head_bytes > self._services.settings.max_head_bytes:
+            self._refuse_head(HEAD_TOO_LARGE(limit=self._services.settings.max_head_bytes))
+
+    def _refuse_head(self, refusal: Refusal) -> None:
+        self._protocol.send_response(self._protocol.reject(refusal.status, refusal.message + "\n"))
+        self._send()
+
+    # Frames
+
+    def _take(self, frame: Frame) -> None:
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.BINARY:
+                self._is_text = frame.opcode is Opcode.TEXT
+                if frame.fin:
+                    self._message(frame.data)
+                else:
+                    self._fragments = bytearray(frame.data)
+            case Opcode.CONT if self._fragments is not None:
+                self._fragments += frame.data
+                if frame.fin:
+                    message, self._fragments = bytes(self._fragments), None
+                    self._message(message)
+
+    def _message(self, data: bytes | bytearray | memoryview) -> None:
+        session = self._session
+        if session is None or self._protocol.state is not OPEN:
+            return
+        if not self._is_text:
+            refusal = BINARY_UNSUPPORTED()
+            self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
+            return
+        try:
+            text = str(data, "utf-8")
+        except UnicodeDecodeError:
+            # RFC 6455, 8.1: an endpoint that finds text which is not UTF-8 "MUST _Fail the WebSocket Connection_".
+            self._protocol.fail(CloseCode.INVALID_DATA, "invalid UTF-8")
+            return
+        session.receive(text)
+
+    # Writing and closing
+
+    def _send(self) -> None:
+        """Write what the library has to say: handshake, pongs, closes."""
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if data:
+                transport.write(data)
+            else:
+                self._end()
+        if self._protocol.close_expected():
+            self.write = _discard
+
+    def _close(self, code: int, reason: str) -> None:
+        if self._protocol.state is not OPEN or self._transport.is_closing():
+            return
+        self._protocol.send_close(code, _shortened(reason))
+        self._send()
+        self._services.wheel.watch(self, self._services.settings.close_timeout)
+
+    def _end(self) -> None:
+        """Say that nothing more will come, and wait a little for the client to end its side.
+
+        Closing with unread bytes in hand would reset the connection, and the client might never see why.
+        """
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._services.wheel.watch(self, self._services.settings.close_timeout)
+        else:
+            self._transport.close()
+
+    def _expire(self) -> None:
+        """The request, or the client's side of a close, did not come in time."""
+        if self._protocol.state is CONNECTING and self._head_bytes and self._protocol.handshake_exc is None:
+            self._refuse_head(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
+        else:
+            self._transport.abort()
+
+
+def _select_subprotocol(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    return next((name for name in offered if name in _SUBPROTOCOLS), None)
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """Read the query; one with absurdly many parameters counts as empty."""
+    try:
+        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
+    except ValueError:
+        return {}
+
+
+def _only(request: Request, header: str) -> str | None:
+    """Give the header's first value: a repeated one must not raise."""
+    return next(iter(request.headers.get_all(header)), None)
+
+
+def _shortened(reason: str) -> str:
+    """Cut a close reason to what a control frame holds, between characters."""
+    return reason.encode()[:LONGEST_REASON].decode(errors="ignore")
