@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "session": PURE | {"hub", "protocols", "node", "apps", "settings", "eager"},
     "transports": PURE | {"hub", "protocols", "session", "node", "apps", "settings", "eager"},
     "snippets": {"apps"},
+    "reference": {"settings"},
+    "seed": {"apps", "accounts"},
     "web": PURE | {"node", "apps", "settings", "accounts"},
     "server": {"*"},
     "cli": {"*"},
@@ -55,7 +57,7 @@ HOMES = {
     "aiosqlite": {"store"},
     "asyncpg": {"store"},
     "redis": {"engine"},
-    "pydantic": {"settings", "store"},  # the store reads an application's settings back
+    "pydantic": {"settings", "reference", "store", "cli"},  # whoever reads settings, or an application's, from text
     "pydantic_settings": {"settings"},
     "argon2": {"accounts"},
     "typer": {"cli"},

@@ -12,7 +12,7 @@ import msgspec
 
 from hubbub.accounts.passwords import hash_password
 from hubbub.apps import Application
-from hubbub.store.store import Store
+from hubbub.store import Store
 
 EMAIL = "admin@example.com"
 

@@ -28,6 +28,7 @@ async function page(t, broadcaster, { user = '1', signedBy = sdk, ...options } =
     key: server.key,
     nacl,
     authEndpoint: `${app.url}/broadcasting/auth`,
+    auth: { headers: {} }, // or all instances share Echo's default, and with it the last one's bearer token
     bearerToken: user,
     ...common,
     ...(broadcaster === 'pusher' ? { cluster } : {}), // Echo itself gives one to pusher-js for "reverb"

@@ -62,6 +62,11 @@ def driver_url(url: str) -> URL:
             raise ConfigurationError(f"HUBBUB_DATABASE_URL: not a supported database, use {SUPPORTED}")
 
 
+def is_sqlite(url: str) -> bool:
+    """Tell whether `url` is that of an SQLite file. Raises ConfigurationError for any URL that is not supported."""
+    return driver_url(url).get_backend_name() == "sqlite"
+
+
 async def lock(connection: AsyncConnection) -> None:
     """Wait until no other process makes the schema or the first user; holds until the transaction ends.
 

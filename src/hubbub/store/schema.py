@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from hubbub.errors import STORE_UNAVAILABLE
 from hubbub.settings import ConfigurationError
-from hubbub.store import database
+from hubbub.store import database, outage
 
 
 def head() -> str:
@@ -28,9 +29,15 @@ def migrate(url: str) -> str:
 
     All or nothing, and safe when several processes do it at once: one works, the others wait. Must not be called where
     an event loop runs. Raises ConfigurationError for a database that is not supported or was made by a newer Hubbub,
-    and what SQLAlchemy raises if it is away.
+    and the refusal STORE_UNAVAILABLE, with the cause logged, if it is away.
     """
-    asyncio.run(_migrate(url))
+    try:
+        asyncio.run(_migrate(url))
+    except outage.RAISED as error:
+        if not outage.is_outage(error):
+            raise
+        outage.report(error)
+        raise STORE_UNAVAILABLE() from error
     return head()
 
 

@@ -11,17 +11,15 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 from uuid import uuid4
 
-import asyncpg
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy import exc as sql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import selectinload
 
 from hubbub.apps import Application, KeyPair
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import AppSettings
-from hubbub.store import database, models, schema
+from hubbub.store import database, models, outage, schema
 
 logger = logging.getLogger("hubbub.store")
 
@@ -98,7 +96,8 @@ class Store:
         async with self._session(self._writing) as session:
             session.add(row)
             if organization_slug is not None:
-                session.add(models.Ownership(organization=await _organization(session, organization_slug), application=row))
+                owner = await _organization(session, organization_slug)
+                session.add(models.Ownership(organization=owner, application=row))
             await session.flush()
             return _application(row)
 
@@ -145,9 +144,8 @@ class Store:
         try:
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        # OSError and asyncpg's own: what connecting to PostgreSQL raises is not wrapped by SQLAlchemy.
-        except (sql.DBAPIError, sql.TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not _says_away(error):
+        except outage.RAISED as error:
+            if not outage.is_outage(error):
                 raise
             raise self._away(error) from error
         if self._is_away:
@@ -157,25 +155,11 @@ class Store:
     def _away(self, error: BaseException) -> Refusal:
         if not self._is_away:
             self._is_away = True
-            # SQLAlchemy's own text has lines of SQL in it; the driver's says what happened.
-            cause = error.orig if isinstance(error, sql.DBAPIError) else error
-            logger.error("The database is away: %s: %s", type(cause).__name__, cause)
+            outage.report(error)
         return STORE_UNAVAILABLE()
 
 
-def _says_away(error: BaseException) -> bool:
-    """Tell whether the database failed, and not the statement; the latter is a bug."""
-    match error:
-        case sql.OperationalError() | sql.InterfaceError():
-            return True
-        case sql.DBAPIError():
-            # SQLite says "file is not a database" with the bare DatabaseError.
-            return error.connection_invalidated or type(error) is sql.DatabaseError
-        case _:
-            return True
-
-
-def _findable() -> Select[tuple[models.Application]]:
+def _findable() -> Select[models.Application]:
     """Select the applications that are not archived themselves or through all of their owners, with active keys."""
     owned = select(models.Ownership).where(
         models.Ownership.application_id == models.Application.id, models.Ownership.is_owned
@@ -217,7 +201,7 @@ def _settings(row: models.Application) -> AppSettings:
     overrides: object = row.settings  # JSON, so it may be anything
     if not isinstance(overrides, dict):
         logger.warning("Application %s: settings ignored, they are not a JSON object", row.id)
-        return AppSettings()
+        return AppSettings.model_validate({})
     try:
         return AppSettings.model_validate(overrides)
     except ValidationError as error:

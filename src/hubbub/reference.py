@@ -1,0 +1,111 @@
+"""The settings as text: a list with their present values, and the body of `docs/settings.md`.
+
+Pure. A secret's present value is never in either.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from hubbub.settings import AppSettings, DeclaredApp, Settings, variable
+
+HIDDEN = "****"
+
+_INTRODUCTION = """\
+Each setting has an environment variable. The same setting may stand in `hubbub.toml`, or the file that `HUBBUB_CONFIG`
+names, under its name without `HUBBUB_` and in lower case. A flag of `hubbub serve` wins over the variable, the variable
+over the file, the file over the default. A variable that begins with `HUBBUB_` and is not a setting stops the start.\
+"""
+
+_APP_INTRODUCTION = """\
+Each application of the database has its own: `hubbub app create NAME --set name=value`. The variables are for the one
+application that settings can declare, without a database row; in `hubbub.toml` they are names under `[app]`.\
+"""
+
+
+def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
+    """Give variable, present value, default and help of every setting. `-` is no value."""
+    server = [
+        (variable((name,)), _text(getattr(settings, name)), _default(field), field.description or "")
+        for name, field in _server_fields()
+    ]
+    declared = [
+        (
+            variable(("app", name)),
+            "-" if settings.app is None else _text(getattr(settings.app, name)),
+            _default(DeclaredApp.model_fields[name]),
+            field.description or "",
+        )
+        for name, field in _app_fields()
+    ]
+    return server + declared
+
+
+def markdown() -> str:
+    """Give the body of `docs/settings.md`; it depends on the settings' tables alone, not on their present values."""
+    server = [
+        (_code(variable((name,))), _code(_default(field)), field.description or "") for name, field in _server_fields()
+    ]
+    app = [
+        (
+            _code(name) if name in AppSettings.model_fields else "",
+            _code(variable(("app", name))),
+            _code(_default(field)),
+            field.description or "",
+        )
+        for name, field in _app_fields()
+    ]
+    return "\n\n".join(
+        (
+            _INTRODUCTION,
+            "## The server",
+            _markdown_table(("Variable", "Default", "Meaning"), server),
+            "## An application",
+            _APP_INTRODUCTION,
+            _markdown_table(("Name", "Variable", "Default", "Meaning"), app),
+        )
+    )
+
+
+def _server_fields() -> Iterator[tuple[str, FieldInfo]]:
+    # A model of its own has a variable for each of its fields, and none for itself.
+    return ((name, field) for name, field in Settings.model_fields.items() if name != "app")
+
+
+def _app_fields() -> Iterator[tuple[str, FieldInfo]]:
+    """Give what declares an application, then what any application has."""
+    own = {name: field for name, field in DeclaredApp.model_fields.items() if name not in AppSettings.model_fields}
+    return iter((own | AppSettings.model_fields).items())
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "-"
+    # The default of a secret is in the source for all to read, so it is none.
+    default = field.default
+    return _text(default.get_secret_value() if isinstance(default, SecretStr) else default)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return str(value).lower()
+        case SecretStr():
+            return HIDDEN
+        case float() if value.is_integer():
+            return str(int(value))
+        case _:
+            return str(value)
+
+
+def _code(text: str) -> str:
+    return "" if text == "-" else f"`{text}`"
+
+
+def _markdown_table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    cells = [head, tuple("---" for _ in head), *lines]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)

@@ -1,0 +1,222 @@
+"""The hub delivers in order, once, to those who are there, and in turns."""
+
+from collections import deque
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hubbub.hub.hub import Hub
+from hubbub.messages import Event
+from recording import STRUCTS, Recording
+
+
+class Turns:
+    """A loop that is turned by hand."""
+
+    def __init__(self) -> None:
+        self.calls: deque[Callable[[], None]] = deque()
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        self.calls.append(call)
+
+    def turn(self) -> bool:
+        """Make the calls that wait now; tell whether there were any."""
+        calls = [self.calls.popleft() for _ in range(len(self.calls))]
+        for call in calls:
+            call()
+        return bool(calls)
+
+    def run(self) -> None:
+        while self.turn():
+            pass
+
+
+def say(hub: Hub, text: str, channel: str = "room", exclude: Recording | None = None) -> None:
+    hub.deliver("1", Event(channel, "said", text), exclude)
+
+
+def audience(hub: Hub, count: int, channel: str = "room") -> list[Recording]:
+    clients = [Recording() for _ in range(count)]
+    for client in clients:
+        hub.add("1", channel, client)
+    return clients
+
+
+def test_what_a_channel_receives_in_one_turn_is_written_once() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    (client,) = audience(hub, 1)
+    for text in "abc":
+        say(hub, text)
+    turns.run()
+    assert client.writes == [b"a\nb\nc\n"]
+
+
+def test_nothing_is_written_before_the_turn_is_over() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    (client,) = audience(hub, 1)
+    say(hub, "a")
+    assert client.writes == []
+
+
+def test_the_excluded_connection_misses_only_what_excludes_it() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    one, two = audience(hub, 2)
+    say(hub, "a")
+    say(hub, "b", exclude=one)
+    say(hub, "c", exclude=two)
+    turns.run()
+    assert (one.heard, two.heard) == (["a", "c"], ["a", "b"])
+
+
+def test_a_connection_hears_nothing_from_before_it_joined() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    audience(hub, 1)
+    say(hub, "before")
+    (late,) = audience(hub, 1)
+    say(hub, "after")
+    turns.run()
+    assert late.heard == ["after"]
+
+
+def test_a_connection_that_has_left_hears_not_even_what_was_on_its_way() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=1)
+    clients = audience(hub, 3)
+    say(hub, "a")
+    turns.turn()
+    hub.remove("1", "room", clients[2])
+    turns.run()
+    assert [client.heard for client in clients] == [["a"], ["a"], []]
+
+
+def test_a_connection_that_left_and_came_back_in_the_middle_of_a_fanout_hears_what_follows() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=1)
+    clients = audience(hub, 3)
+    say(hub, "a")
+    turns.turn()
+    hub.remove("1", "room", clients[2])
+    hub.add("1", "room", clients[2])
+    say(hub, "b")
+    turns.run()
+    assert clients[2].heard == ["b"]
+
+
+def test_a_large_channel_does_not_hold_up_a_small_one() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=10)
+    large = audience(hub, 100, "large")
+    (small,) = audience(hub, 1, "small")
+    say(hub, "a", "large")
+    say(hub, "b", "small")
+    turns.turn()
+    turns.turn()
+    assert small.heard == ["b"]
+    assert sum(len(client.writes) for client in large) < 20
+    turns.run()
+    assert all(client.heard == ["a"] for client in large)
+
+
+def test_flush_writes_everything_at_once() -> None:
+    hub = Hub(Turns(), slice_size=1)
+    clients = audience(hub, 5)
+    say(hub, "a")
+    hub.flush()
+    assert [client.heard for client in clients] == [["a"]] * 5
+
+
+def test_a_message_is_packed_once_for_each_wire_however_many_listen() -> None:
+    packed: list[str] = []
+    turns = Turns()
+    hub = Hub(turns)
+    wires = [type(STRUCTS)(name, lambda _, name=name: packed.append(name) or b"") for name in ("one", "two")]  # type: ignore[misc]
+    for wire in wires * 10:
+        hub.add("1", "room", Recording(wire))
+    say(hub, "a")
+    turns.run()
+    assert sorted(packed) == ["one", "two"]
+
+
+def test_applications_do_not_hear_each_other() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    stranger = Recording()
+    hub.add("2", "room", stranger)
+    audience(hub, 1)
+    say(hub, "a")
+    turns.run()
+    assert stranger.writes == []
+
+
+def test_a_channel_goes_with_its_last_subscriber() -> None:
+    hub = Hub(Turns())
+    (client,) = audience(hub, 1)
+    hub.remove("1", "room", client)
+    assert hub.channel("1", "room") is None
+
+
+def test_a_socket_is_found_by_its_id_while_it_is_open() -> None:
+    hub, client = Hub(Turns()), Recording()
+    hub.open("1", "1.1", client)
+    assert hub.connection("1", "1.1") is client
+    assert hub.connection("2", "1.1") is None
+    hub.close("1", "1.1")
+    assert (hub.connection("1", "1.1"), hub.connection_count("1")) == (None, 0)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.integers(0, 1), st.integers(-1, 4)),
+        st.tuples(st.just("join"), st.integers(0, 1), st.integers(0, 4)),
+        st.tuples(st.just("leave"), st.integers(0, 1), st.integers(0, 4)),
+        st.tuples(st.just("turn"), st.just(0), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS, st.integers(1, 4))
+@settings(max_examples=400, deadline=None)
+def test_any_sequence_reaches_each_subscriber_in_order_and_once(steps: list[tuple[str, int, int]], size: int) -> None:
+    """Whoever stays until the end has heard exactly what was said while it was there, minus its exclusions.
+
+    Whoever leaves has heard a beginning of that, per stay.
+    """
+    turns = Turns()
+    hub = Hub(turns, size)
+    clients = [Recording() for _ in range(5)]
+    due: dict[tuple[int, int], list[str]] = {}
+    ended: list[tuple[int, list[str]]] = []
+    for number, (step, room, who) in enumerate(steps):
+        channel, here = f"room-{room}", (room, who)
+        match step:
+            case "say":
+                exclude = clients[who] if who >= 0 else None
+                say(hub, f"{room}:{number}", channel, exclude)
+                for (at, client), lines in due.items():
+                    if at == room and client != who:
+                        lines.append(f"{room}:{number}")
+            case "join" if here not in due:
+                hub.add("1", channel, clients[who])
+                due[here] = []
+            case "leave" if here in due:
+                hub.remove("1", channel, clients[who])
+                ended.append((who, due.pop(here)))
+            case "turn":
+                turns.turn()
+    turns.run()
+    for (room, who), lines in due.items():
+        heard = [line for line in clients[who].heard if line in lines]
+        assert heard == lines, "all of the last stay, in order, once"
+        assert clients[who].heard.count(lines[-1] if lines else "") <= 1
+        assert room in (0, 1)
+    for who, client in enumerate(clients):
+        allowed = {line for (_, at), lines in due.items() if at == who for line in lines}
+        allowed |= {line for at, lines in ended if at == who for line in lines}
+        assert set(client.heard) <= allowed, "nothing that was not for it"
+        assert len(client.heard) == len(set(client.heard)), "nothing twice"

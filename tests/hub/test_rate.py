@@ -1,0 +1,17 @@
+"""A rate lets so many through in a second."""
+
+from hubbub.hub.rate import Rate
+
+
+def test_the_limit_is_reached_and_recovers_after_a_second() -> None:
+    rate = Rate(3)
+    assert [rate.use(5.0) for _ in range(4)] == [True, True, True, False]
+    assert not rate.use(5.99)
+    assert rate.use(6.0)
+
+
+def test_a_use_that_was_refused_does_not_count() -> None:
+    rate = Rate(1)
+    rate.use(0.0)
+    assert not any(rate.use(0.9) for _ in range(10))
+    assert rate.use(1.0)

@@ -1,0 +1,65 @@
+"""Databases for the tests of the store: an SQLite file, and PostgreSQL where HUBBUB_TEST_POSTGRES_URL names one."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from hubbub.store import Store, database, migrate
+
+Execute = Callable[..., Awaitable[list[Any]]]
+
+POSTGRES = os.environ.get("HUBBUB_TEST_POSTGRES_URL")
+"""A PostgreSQL server whose user may create databases. Each test has one of its own; that of the URL is not touched."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """Give the URL of a database without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/hubbub.db"
+        return
+    assert POSTGRES is not None
+    name = f"hubbub_test_{uuid4().hex}"
+    server = create_async_engine(database.driver_url(POSTGRES), isolation_level="AUTOCOMMIT")
+    async with server.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    async with server.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await server.dispose()
+
+
+@pytest.fixture
+async def url(empty_url: str) -> str:
+    """Give the URL of a database with all tables and no row."""
+    await asyncio.to_thread(migrate, empty_url)
+    return empty_url
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    """Give the store of such a database."""
+    store = Store.open(url)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def execute(empty_url: str) -> AsyncIterator[Execute]:
+    """Give a way to run SQL behind the store's back; it answers with the rows, if there are any."""
+    engine = database.connect(empty_url)
+
+    async def run(sql: str, **values: object) -> list[Any]:
+        async with database.for_writing(engine).begin() as connection:
+            result = await connection.execute(text(sql), values)
+            return list(result.all()) if result.returns_rows else []
+
+    yield run
+    await engine.dispose()

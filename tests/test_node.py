@@ -1,0 +1,157 @@
+"""The node tells each transition once, in the right order, also when its engine makes it wait."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from hubbub.engine.memory import Memory
+from hubbub.engine.seam import Engine, Transition
+from hubbub.errors import Refusal
+from hubbub.hub.hub import Hub
+from hubbub.messages import Event, Fact, Member, MemberAdded, MemberRemoved, Occupied, Vacated
+from hubbub.node import Node
+from recording import Recording
+
+
+class Hesitant(Memory):
+    """An engine that answers after a while, as one on a network does, and each time after another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._random = random.Random(7)
+
+    async def enter(self, app_id: str, channel: str, member: Member | None, limit: int) -> Transition:
+        await self._wait()
+        return await super().enter(app_id, channel, member, limit)
+
+    async def leave(self, app_id: str, channel: str, user_id: str | None) -> Transition:
+        await self._wait()
+        return await super().leave(app_id, channel, user_id)
+
+    async def members(self, app_id: str, channel: str) -> dict[str, Raw]:
+        await self._wait()
+        return await super().members(app_id, channel)
+
+    async def _wait(self) -> None:
+        for _ in range(self._random.randrange(4)):
+            await asyncio.sleep(0)
+
+
+class Watched:
+    """A node whose facts are noted."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.facts: list[Fact] = []
+        self.node = Node(
+            Hub(asyncio.get_running_loop().call_soon), engine, [lambda _, fact: self.facts.append(fact)]
+        )
+
+    async def join(self, client: Recording, channel: str = "presence-x", user: str = "ann", limit: int = 100) -> None:
+        await self.node.join("1", channel, client, Member(user), limit)
+
+    async def leave(self, client: Recording, channel: str = "presence-x", user: str = "ann") -> None:
+        await self.node.leave("1", channel, client, user)
+
+
+@pytest.fixture(params=[Memory, Hesitant])
+async def watched(request: pytest.FixtureRequest) -> AsyncIterator[Watched]:
+    watched = Watched(request.param())
+    await watched.node.start()
+    yield watched
+    await watched.node.stop()
+
+
+async def test_the_joiner_is_told_first_and_hears_nothing_of_itself(watched: Watched) -> None:
+    ann, bob = Recording(), Recording()
+    await watched.join(ann)
+    await watched.join(bob, user="bob")
+    watched.node.hub.flush()
+    assert ann.heard == ["Subscribed", "MemberAdded"]
+    assert bob.heard == ["Subscribed"]
+
+
+async def test_a_user_with_two_connections_comes_once_and_goes_once(watched: Watched) -> None:
+    one, two = Recording(), Recording()
+    await watched.join(one)
+    await watched.join(two)
+    await watched.leave(one)
+    await watched.leave(two)
+    assert watched.facts == [
+        Occupied("presence-x"),
+        MemberAdded("presence-x", Member("ann")),
+        MemberRemoved("presence-x", "ann"),
+        Vacated("presence-x"),
+    ]
+
+
+async def test_a_refused_join_leaves_nothing_behind(watched: Watched) -> None:
+    await watched.join(Recording(), limit=1)
+    refused = Recording()
+    with pytest.raises(Refusal):
+        await watched.join(refused, user="bob", limit=1)
+    channel = watched.node.hub.channel("1", "presence-x")
+    assert channel is not None
+    assert refused not in channel
+    assert refused.writes == []
+    assert await watched.node.users("1", "presence-x") == ["ann"]
+
+
+async def test_events_are_told_to_observers_and_subscribers(watched: Watched) -> None:
+    client = Recording()
+    await watched.node.join("1", "room", client, None, 0)
+    await watched.node.publish("1", Event("room", "said", "hello"))
+    watched.node.hub.flush()
+    assert client.heard == ["Subscribed", "hello"]
+    assert watched.facts == [Occupied("room"), Event("room", "said", "hello")]
+
+
+async def test_joins_and_leaves_at_once_end_with_the_truth(watched: Watched) -> None:
+    """Clients of four users come and go at once; every fact alternates, and all is empty in the end."""
+    dice = random.Random(11)
+
+    async def live(user: str) -> None:
+        client = Recording()
+        for _ in range(dice.randrange(1, 5)):
+            await watched.join(client, user=user)
+            await asyncio.sleep(0)
+            await watched.leave(client, user=user)
+
+    await asyncio.gather(*(live(f"user-{number % 4}") for number in range(40)))
+    present: set[str] = set()
+    is_occupied = False
+    for fact in watched.facts:
+        match fact:
+            case Occupied():
+                assert not is_occupied
+                is_occupied = True
+            case Vacated():
+                assert is_occupied
+                is_occupied = False
+            case MemberAdded(_, member):
+                assert member.user_id not in present
+                present.add(member.user_id)
+            case MemberRemoved(_, user_id):
+                present.remove(user_id)
+    assert not present
+    assert not is_occupied
+    assert watched.node.hub.channel("1", "presence-x") is None
+    assert await watched.node.channels("1") == []
+
+
+async def test_counts_are_those_of_subscriptions_and_of_users(watched: Watched) -> None:
+    for user in ("ann", "ann", "bob"):
+        await watched.join(Recording(), user=user)
+    assert await watched.node.subscription_count("1", "presence-x") == 3
+    assert await watched.node.user_counts("1", ["presence-x"]) == [2]
+    assert await watched.node.users("1", "presence-x") == ["ann", "bob"]
+    assert await watched.node.is_occupied("1", "presence-x")
+
+
+def test_values_are_frozen() -> None:
+    with pytest.raises(AttributeError):
+        Member("ann").user_id = "bob"  # type: ignore[misc]
+    assert msgspec.json.encode(Member("ann")) == b'{"user_id":"ann","info":null}'
