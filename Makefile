@@ -14,7 +14,7 @@ help:
 	@echo "make docs    write docs/settings.md from the table of settings"
 	@echo "make clean   remove what the others installed; var/, the data, stays"
 
-# The last line has nothing for a shell to do, so make starts the server itself and Ctrl-C reaches it at once.
+# The last line has nothing for a shell to do, so make starts the server itself, and Ctrl-C or a SIGTERM reaches it.
 serve: .venv/serve.stamp
 	@mkdir -p var
 	$(BIN)/hubbub migrate

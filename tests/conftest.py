@@ -24,7 +24,11 @@ def _node() -> str | None:
     return None
 
 
-NEEDS: dict[str, Callable[[], str | None]] = {"node": _node}
+def _program(name: str) -> Callable[[], str | None]:
+    return lambda: None if shutil.which(name) else f"{name} is not installed"
+
+
+NEEDS: dict[str, Callable[[], str | None]] = {"node": _node, "curl": _program("curl"), "openssl": _program("openssl")}
 """What a test may need of the machine, each with a look that tells what is missing."""
 
 

@@ -1,15 +1,16 @@
 import asyncio
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
 
 from hubbub.accounts.passwords import is_password
 from hubbub.seed import Seeded, seed
-from hubbub.store import Store, database, migrate
+from hubbub.store import Store, migrate
 
 
 @pytest.fixture
@@ -33,12 +34,10 @@ async def seeded(store: Store) -> Seeded:
     return seeded
 
 
-async def test_the_password_and_the_token_are_kept_as_hashes_only(url: str, seeded: Seeded, tmp_path: Path) -> None:
-    engine = database.connect(url)
-    async with engine.connect() as connection:
+def test_the_password_and_the_token_are_kept_as_hashes_only(seeded: Seeded, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "hubbub.db")) as connection:
         query = "SELECT email, password_hash, token_hash, prefix FROM users u JOIN user_tokens t ON u.id = t.user_id"
-        [(email, password_hash, token_hash, prefix)] = (await connection.execute(text(query))).all()
-    await engine.dispose()
+        [(email, password_hash, token_hash, prefix)] = connection.execute(query)
     assert email == seeded.email == "admin@example.com"
     assert is_password(password_hash, seeded.password)
     assert token_hash == hashlib.sha256(seeded.token.encode()).hexdigest()

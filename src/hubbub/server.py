@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import resource
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -52,11 +53,15 @@ def serve(settings: Settings, *, show_keys: bool = False) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    for chatty in ("uvicorn.error", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     url = settings.database_url.get_secret_value()
     if is_sqlite(url):
         # One node, one file: nobody else can be in the middle of something, so the schema is brought up to date here.
         migrate(url)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn raises the signal again when it has drained: a stop that was asked for is a success, status 0.
+        signal.signal(sign, lambda *_: sys.exit(0))
     Server(settings, Store.open(url), show_keys=show_keys).run()
 
 
@@ -95,7 +100,10 @@ class Server(uvicorn.Server):
     # What uvicorn calls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and say so."""
+        """Listen, and say so. Raises ConfigurationError when the database is not ready for this version."""
+        if not await self._store.is_current():
+            await self._store.close()
+            raise ConfigurationError("The database's tables are not those of this version: run `hubbub migrate`.")
         await super().startup(sockets)
         url = self._url()
         lines = [f"Hubbub is listening on {url}"]
@@ -123,8 +131,6 @@ class Server(uvicorn.Server):
     def _site(self) -> ASGIApp:
         @asynccontextmanager
         async def lifespan(_app: object) -> AsyncIterator[None]:
-            if not await self._store.is_current():
-                raise ConfigurationError("the database's tables are not those of this version: run `hubbub migrate`")
             loop = asyncio.get_running_loop()
             node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
             wheel = Wheel(loop)

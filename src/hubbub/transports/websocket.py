@@ -130,7 +130,7 @@ class WebSocket(asyncio.Protocol):
             self._head_bytes += len(data)
             self._check_head()
         self._send()
-        if self._session is not None and self._session.is_busy:
+        if self._session is not None and self._session.is_busy and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def eof_received(self) -> None:

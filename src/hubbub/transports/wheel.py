@@ -60,5 +60,7 @@ class Wheel:
         while self._turn < last:
             self._turn += 1
             for due in self._slots.pop(self._turn, ()):
-                due.slot = 0
-                due.on_due()
+                # Another of this turn may have forgotten it, or moved it.
+                if due.slot == self._turn:
+                    due.slot = 0
+                    due.on_due()

@@ -1,0 +1,62 @@
+"""The HTTP API in this process: the real code from the request to the answer, with a clock of the test's own."""
+
+import asyncio
+from collections.abc import Callable
+
+from driver import Answer, Keys, credentials, encoded, signature
+from driver import Pairs as Pairs
+from hubbub.apps import Application, Apps, KeyPair
+from hubbub.engine.memory import Memory
+from hubbub.hub.hub import Hub
+from hubbub.node import Node
+from hubbub.settings import AppSettings
+from hubbub.transports.request import Request
+from hubbub.transports.rest import Rest
+
+NOW = 1353088179
+"""When the documentation's example was signed."""
+
+OURS = Keys("3", "278d425bdf160c739803", "7ad3773142a6692b25b8")
+OTHERS = Keys("4", "another-key", "another-secret")
+DISABLED = Keys("5", "disabled-key", "disabled-secret")
+ROTATING = (Keys("6", "old-key", "old-secret"), Keys("6", "new-key", "new-secret"))
+
+
+class Shelf:
+    """Where the applications of these tests are kept."""
+
+    async def application_by_key(self, key: str) -> Application | None:
+        for pairs in ((OURS,), (OTHERS,), (DISABLED,), ROTATING):
+            if key in (pair.key for pair in pairs):
+                settings = AppSettings(enabled=pairs[0] is not DISABLED)
+                known = tuple(KeyPair(pair.key, pair.secret) for pair in pairs)
+                return Application(pairs[0].app_id, "Test", known, settings)
+        return None
+
+
+class Desk:
+    """Takes requests. `now` may be set."""
+
+    def __init__(self) -> None:
+        self.now: float = NOW
+        self._turns: list[Callable[[], None]] = []
+        self.hub = Hub(self._turns.append)
+        self._rest = Rest(Apps(Shelf()), Node(self.hub, Memory()), clock=lambda: self.now)
+
+    async def ask(self, method: str | bytes, target: str | bytes, body: bytes = b"") -> Answer:
+        method = method.encode("latin-1") if isinstance(method, str) else method
+        target = target.encode("latin-1") if isinstance(target, str) else target
+        async with asyncio.timeout(10):
+            response = await self._rest.answer(Request(method, target, body))
+        return Answer(response.status, {"content-type": response.content_type.decode()}, response.body)
+
+    def turn(self) -> None:
+        """Let the hub write what it has to."""
+        while self._turns:
+            self._turns.pop(0)()
+
+
+def signed_target(keys: Keys, path: str, body: bytes = b"", pairs: Pairs = (), *, method: str = "POST") -> str:
+    """Give a path with a query that is signed at NOW."""
+    parameters = [*pairs, *credentials(keys, body, at=NOW)]
+    return f"{path}?{encoded([*parameters, ('auth_signature', signature(keys, method, path, parameters))])}"

@@ -1,0 +1,1 @@
+"""The Pusher protocol on the wire, against a live server."""

@@ -1,0 +1,169 @@
+"""The process: where it listens, what it refuses to start with, how it ends."""
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
+
+DECLARED = {"HUBBUB_APP_ID": "1", "HUBBUB_APP_KEY": "key", "HUBBUB_APP_SECRET": "s3cret-of-the-app"}
+LIMIT = 30
+
+
+def environment(folder: Path, **settings: object) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
+    return own | DECLARED | {f"HUBBUB_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def serving(folder: Path, *flags: str, **settings: object) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `hubbub serve` in `folder`; give the process and its address. It ends with the block, by SIGTERM."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hubbub", "serve", *flags],
+        cwd=folder,
+        env=environment(folder, **settings),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    with closing(process.stdout):
+        try:
+            yield process, process.stdout.readline().removeprefix("Hubbub is listening on ").strip()
+            process.terminate()
+            process.wait(LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def refused(folder: Path, *flags: str, **settings: object) -> tuple[int, str]:
+    """Give the exit status of a `hubbub serve` that does not start, and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hubbub", "serve", *flags],
+        cwd=folder,
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert DECLARED["HUBBUB_APP_SECRET"] not in done.stdout + done.stderr
+    return done.returncode, done.stderr
+
+
+def get_health(connection: socket.socket) -> bytes:
+    connection.settimeout(LIMIT)
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+def test_it_listens_on_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "hubbub.sock"
+    with serving(tmp_path, "--uds", str(path)) as (_, address):
+        assert address == f"unix:{path}"
+        with closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(str(path))
+            assert get_health(connection).startswith(b"HTTP/1.1 200 OK")
+        with closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(str(path))
+            with connect("ws://localhost/app/key", sock=connection) as client:
+                assert "connection_established" in str(client.recv(LIMIT))
+
+
+@pytest.mark.needs("openssl")
+def test_it_speaks_tls_which_counts_as_secure(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)],
+        check=True,
+        capture_output=True,
+        timeout=LIMIT,
+    )
+    trust = ssl.create_default_context(cafile=certificate)
+    tls = {"tls_key": key, "tls_certificate": certificate}
+    with serving(tmp_path, "--port", "0", app_force_tls=True, **tls) as (_, address):
+        assert address.startswith("https://127.0.0.1:")
+        port = int(address.rpartition(":")[2])
+        url = f"wss://localhost:{port}/app/key"
+        with connect(url, ssl=trust, sock=socket.create_connection(("127.0.0.1", port))) as client:
+            assert "connection_established" in str(client.recv(LIMIT))
+
+
+def test_it_listens_on_ipv6(tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "::1", "--port", "0") as (_, address):
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        assert host == "[::1]"
+        with closing(socket.create_connection(("::1", int(port)))) as connection:
+            assert get_health(connection).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_flag_wins_over_a_variable_and_the_variable_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text('host = "127.0.0.9"\nport = 1\n', encoding="utf-8")
+    with serving(tmp_path, "--port", "0", host="127.0.0.2") as (_, address):
+        assert address.startswith("http://127.0.0.2:")
+
+
+def test_the_file_can_declare_the_application(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text('[app]\nid = "7"\nkey = "from-file"\nsecret = "x"\n', encoding="utf-8")
+    for name in DECLARED:
+        assert name not in os.environ
+    process = environment(tmp_path)
+    for name in DECLARED:
+        del process[name]
+    done = subprocess.run(
+        [sys.executable, "-m", "hubbub", "settings"],
+        cwd=tmp_path,
+        env=process,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    assert "from-file" in done.stdout
+
+
+def test_several_workers_need_a_shared_engine(tmp_path: Path) -> None:
+    status, said = refused(tmp_path, "--workers", "2")
+    assert status == 2
+    assert "HUBBUB_WORKERS is 2" in said
+
+
+def test_half_a_declared_application_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hubbub.toml").write_text("", encoding="utf-8")
+    status, said = refused(tmp_path, app_id="not an id")
+    assert status == 2
+    assert "HUBBUB_APP_ID" in said
+
+
+def test_an_unknown_variable_is_refused_by_name(tmp_path: Path) -> None:
+    assert refused(tmp_path, prot=4001) == (2, "HUBBUB_PROT is not a setting\n")
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        status, said = refused(tmp_path, "--port", str(taken.getsockname()[1]))
+    assert status != 0
+    assert "address already in use" in said.lower()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_in_peace(sign: signal.Signals, tmp_path: Path) -> None:
+    with serving(tmp_path, "--port", "0") as (process, address):
+        port = int(address.rpartition(":")[2])
+        with connect(f"ws://127.0.0.1:{port}/app/key") as client:
+            client.recv(LIMIT)
+            process.send_signal(sign)
+            with pytest.raises(ConnectionClosedError):
+                client.recv(LIMIT)
+            assert client.close_code == 4200
+        assert process.wait(LIMIT) == 0
