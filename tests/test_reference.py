@@ -11,7 +11,7 @@ def settings() -> Settings:
         port=0,
         ping_after=2.5,
         database_url=SecretStr("postgresql://admin:hunter2@h/n"),
-        app=DeclaredApp(id="1", key="app-key", secret=SecretStr("hunter2")),  # type: ignore[call-arg]
+        app=DeclaredApp(id="1", key="app-key", secret=SecretStr("hunter2")),
     )
 
 

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from hubbub.apps import Apps
@@ -78,7 +77,7 @@ class Server(uvicorn.Server):
         self._doorman: Doorman | None = None
         super().__init__(
             uvicorn.Config(
-                self._site(),
+                site(self._lifespan),
                 host=settings.host,
                 port=settings.port,
                 uds=str(settings.uds) if settings.uds is not None else None,
@@ -128,22 +127,19 @@ class Server(uvicorn.Server):
 
     # Putting together
 
-    def _site(self) -> ASGIApp:
-        @asynccontextmanager
-        async def lifespan(_app: object) -> AsyncIterator[None]:
-            loop = asyncio.get_running_loop()
-            node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
-            wheel = Wheel(loop)
-            doors = Doors(self._apps, node, self._settings.activity_timeout, _capacity(self._settings))
-            self._services = Services(self._settings, wheel, doors, Rest(self._apps, node), self._proxies)
-            await node.start()
-            wheel.start()
-            yield
-            wheel.stop()
-            await node.stop()
-            await self._store.close()
-
-        return site(lifespan)
+    @asynccontextmanager
+    async def _lifespan(self, _site: object) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
+        wheel = Wheel(loop)
+        doors = Doors(self._apps, node, self._settings.activity_timeout, _capacity(self._settings))
+        self._services = Services(self._settings, wheel, doors, Rest(self._apps, node), self._proxies)
+        await node.start()
+        wheel.start()
+        yield
+        wheel.stop()
+        await node.stop()
+        await self._store.close()
 
     def _front(
         self,

@@ -1,14 +1,19 @@
 """The HTTP API in this process: the real code from the request to the answer, with a clock of the test's own."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from typing import Any
 
-from driver import Answer, Keys, credentials, encoded, signature
-from driver import Pairs as Pairs
+from driver import Answer, Keys, Pairs, credentials, encoded, signature
+
 from hubbub.apps import Application, Apps, KeyPair
 from hubbub.engine.memory import Memory
+from hubbub.errors import Refusal
+from hubbub.hub.connection import Wire
 from hubbub.hub.hub import Hub
 from hubbub.node import Node
+from hubbub.protocols import pusher
 from hubbub.settings import AppSettings
 from hubbub.transports.request import Request
 from hubbub.transports.rest import Rest
@@ -34,6 +39,27 @@ class Shelf:
         return None
 
 
+class Ear:
+    """A connection that notes what it hears."""
+
+    wire = Wire("Pusher, a frame a line", lambda message: pusher.encode(message) + b"\n")
+
+    def __init__(self) -> None:
+        self._writes: list[bytes] = []
+
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        return self._writes.append
+
+    def close(self, refusal: Refusal) -> None:
+        raise AssertionError(refusal)
+
+    @property
+    def heard(self) -> list[Any]:
+        """The frames, read as JSON."""
+        return [json.loads(line) for line in b"".join(self._writes).split(b"\n") if line]
+
+
 class Desk:
     """Takes requests. `now` may be set."""
 
@@ -49,6 +75,11 @@ class Desk:
         async with asyncio.timeout(10):
             response = await self._rest.answer(Request(method, target, body))
         return Answer(response.status, {"content-type": response.content_type.decode()}, response.body)
+
+    def listen(self, keys: Keys, channel: str) -> Ear:
+        ear = Ear()
+        self.hub.add(keys.app_id, channel, ear)
+        return ear
 
     def turn(self) -> None:
         """Let the hub write what it has to."""

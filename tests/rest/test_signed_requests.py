@@ -1,14 +1,15 @@
 """The many ways in which libraries and proxies spell a request, all of which its signature must fit."""
 
 import hashlib
+import hmac
+import time
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 from desk import NOW, OURS, Desk
-from driver import Keys, Line, Listener, Pairs, listening, raw, signature
+from driver import Keys, Line, Pairs, raw, signature
 
-from hubbub.hub.connection import Connection
-from hubbub.hub.hub import Hub
 from running import Running
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -129,33 +130,6 @@ async def test_a_get_with_a_body_is_signed_over_it_too() -> None:
 # Lists
 
 
-class Heard:
-    """What was delivered to which channel."""
-
-    def __init__(self, hub: Hub, *channels: str) -> None:
-        self.channels: list[str] = []
-        for channel in channels:
-            ear = Ear(channel, self.channels)
-            hub.add("3", channel, ear)
-
-
-class Ear:
-    """A connection that notes the name of its channel at each write."""
-
-    def __init__(self, name: str, heard: list[str]) -> None:
-        from hubbub.transports.websocket import PUSHER
-
-        self.wire = PUSHER
-        self._name = name
-        self._heard = heard
-
-    def write(self, _frames: bytes) -> None:
-        self._heard.append(self._name)
-
-    def close(self, refusal: object) -> None:
-        raise AssertionError(refusal)
-
-
 RUBY = [("channels[]", "a"), ("channels[]", "b")]
 
 
@@ -171,36 +145,25 @@ RUBY = [("channels[]", "a"), ("channels[]", "b")]
         pytest.param("channels[0]=a&channels[1]=b", [("channels[0]", "a"), ("channels[1]", "b")], id="as they are"),
         pytest.param("channels%5B0%5D=a&channels%5B1%5D=b", [("channels[0]", "a"), ("channels[1]", "b")], id="unescaped"),
         pytest.param("Channels[]=a&CHANNELS[]=b", RUBY, id="upper case"),
-        pytest.param("channels[]=b&channels[]=a&channels[]=b", [("channels[]", "b"), ("channels[]", "a"), ("channels[]", "b")], id="twice"),
+        pytest.param("channels[]=b&channels[]=a&channels[]=b", [RUBY[1], RUBY[0], RUBY[1]], id="twice"),
     ],
 )
 async def test_a_list_of_channels_may_stand_in_the_query(sent: str, signed: Pairs) -> None:
     desk = Desk()
-    heard = Heard(desk.hub, "a", "b", "c")
+    ears = {name: desk.listen(OURS, name) for name in ("a", "b", "c")}
     proof = spelt_unsorted("POST", "/apps/3/events", f"name=n&data=d&{sent}", [("name", "n"), ("data", "d"), *signed])
     answer = await desk.ask("POST", proof)
     assert (answer.status, answer.body) == (200, b"{}"), answer
     desk.turn()
-    assert sorted(heard.channels) == ["a", "b"]
+    assert {name: len(ear.heard) for name, ear in ears.items()} == {"a": 1, "b": 1, "c": 0}
 
 
 def spelt_unsorted(method: str, path: str, sent: str, signed: Pairs) -> str:
     """As `spelt`, but of equal names the values keep their order, as Ruby's library leaves them."""
-    import hmac
-
     pairs = sorted([(name.lower(), value) for name, value in [*signed, *BASE]], key=lambda pair: pair[0])
     text = f"{method}\n{path}\n" + "&".join(f"{name}={value}" for name, value in pairs)
     proof = hmac.new(OURS.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
     return f"{path}?{sent}&" + "&".join(f"{name}={value}" for name, value in [*BASE, ("auth_signature", proof)])
-
-
-async def test_commas_hide_nothing_from_the_signature() -> None:
-    """Two requests with one text to sign would let one's signature pass for the other."""
-    desk = Desk()
-    signed = [("name", "n"), ("data", "d"), ("channels", "a,b")]
-    sent = "name=n&data=d&channels[]=a,b"
-    answer = await desk.ask("POST", spelt_unsorted("POST", "/apps/3/events", sent, signed))
-    assert answer.status in (200, 401)
 
 
 # What is reflected
@@ -287,8 +250,6 @@ async def test_of_a_parameter_given_twice_the_signed_one_cannot_be_replaced() ->
 @pytest.mark.parametrize("sent", [NAME, quote(NAME, safe=""), "#server-to-user-42", "%23server-to-user-42"])
 async def test_every_spelling_of_a_path_gets_through_http(server: Running, sent: str) -> None:
     keys = Keys.of(server)
-    import time
-
     path = f"/apps/{keys.app_id}/channels/{sent}"
     pairs = [("auth_key", keys.key), ("auth_timestamp", str(int(time.time()))), ("auth_version", "1.0")]
     query = "&".join(f"{name}={value}" for name, value in [*pairs, ("auth_signature", signature(keys, "GET", path, pairs))])

@@ -19,7 +19,10 @@ POSTGRES = os.environ.get("HUBBUB_TEST_POSTGRES_URL")
 """A PostgreSQL server whose user may create databases. Each test has one of its own; that of the URL is not touched."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+BACKENDS = ["sqlite", "postgresql"] if POSTGRES else ["sqlite"]
+
+
+@pytest.fixture(params=BACKENDS)
 async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """Give the URL of a database without tables."""
     if request.param == "sqlite":
@@ -34,6 +37,15 @@ async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     async with server.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await server.dispose()
+
+
+@pytest.fixture(params=BACKENDS)
+def wrong_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a database that does not exist: a folder in the place of the file, an unknown name."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}"
+    assert POSTGRES is not None
+    return make_url(POSTGRES).set(database="hubbub_nowhere").render_as_string(hide_password=False)
 
 
 @pytest.fixture

@@ -120,8 +120,12 @@ def _connect_sqlite(url: URL, *, enforce_foreign_keys: bool) -> AsyncEngine:
         # Python's sqlite3 begins transactions late and never for DDL; without it, `begin` below decides.
         connection.isolation_level = None
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_foreign_keys else 'OFF'}")
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute(f"PRAGMA foreign_keys = {'ON' if enforce_foreign_keys else 'OFF'}")
+        except BaseException:
+            connection.close()  # SQLAlchemy does not, and aiosqlite's thread would outlive the event loop
+            raise
         cursor.close()
 
     def begin(connection: Connection) -> None:

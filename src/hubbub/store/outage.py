@@ -11,7 +11,11 @@ from sqlalchemy import exc
 logger = logging.getLogger("hubbub.store")
 
 RAISED = (exc.DBAPIError, exc.TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What an outage may come as. OSError and asyncpg's own: SQLAlchemy does not wrap what connecting raises there."""
+"""What an outage may come as. OSError and asyncpg's own: SQLAlchemy does not wrap all that connecting raises."""
+
+
+FAILURES = frozenset({"08", "53", "57", "58"})
+"""Classes of PostgreSQL's error codes (its Appendix A): connection, resources, operator intervention, system."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -20,8 +24,12 @@ def is_outage(error: BaseException) -> bool:
         case exc.OperationalError() | exc.InterfaceError():
             return True
         case exc.DBAPIError():
-            # SQLite says "file is not a database" with the bare DatabaseError.
-            return error.connection_invalidated or type(error) is exc.DatabaseError
+            return (
+                error.connection_invalidated
+                or error.statement is None  # it never got so far, PostgreSQL's refusals at connecting among them
+                or type(error) is exc.DatabaseError  # SQLite's "file is not a database", "disk image is malformed"
+                or str(getattr(error.orig, "sqlstate", None))[:2] in FAILURES
+            )
         case _:
             return isinstance(error, RAISED)
 

@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 from websockets.exceptions import InvalidMessage
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import CONNECTING, OPEN
+from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -72,7 +72,7 @@ class WebSocket(asyncio.Protocol):
 
     __slots__ = (
         "_fragments",
-        "_head_bytes",
+        "_head",
         "_heard_at",
         "_is_pinged",
         "_is_text",
@@ -100,7 +100,7 @@ class WebSocket(asyncio.Protocol):
         self._fragments: bytearray | None = None
         self._is_text = True
         self._is_pinged = False
-        self._head_bytes = 0
+        self._head: bytearray | None = bytearray()
         self._heard_at = services.wheel.now
         self.slot = 0
         self.write: Callable[[bytes], object] = _discard
@@ -119,17 +119,14 @@ class WebSocket(asyncio.Protocol):
         """Read frames, or the request."""
         self._heard_at = self._services.wheel.now
         self._is_pinged = False
-        protocol = self._protocol
-        protocol.receive_data(data)
-        for event in protocol.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-            elif isinstance(event, Request):
-                self._open(event)
-        if protocol.state is CONNECTING:
-            self._head_bytes += len(data)
-            self._check_head()
-        self._send()
+        if self._head is not None:
+            data = self._read_head(data)
+        if data:
+            self._protocol.receive_data(data)
+            for event in self._protocol.events_received():
+                if isinstance(event, Frame):
+                    self._take(event)
+            self._send()
         if self._session is not None and self._session.is_busy and not self._transport.is_closing():
             self._transport.pause_reading()
 
@@ -197,6 +194,28 @@ class WebSocket(asyncio.Protocol):
 
     # Opening
 
+    def _read_head(self, data: bytes) -> bytes:
+        """Read the request, when all of it is there, and give what follows it.
+
+        The library must not see frames that came with the request before it has answered that.
+        """
+        assert self._head is not None
+        self._head += data
+        head, end, rest = self._head.partition(b"\r\n\r\n")
+        limit = self._services.settings.max_head_bytes
+        if len(head) > limit:
+            self._refuse_head(HEAD_TOO_LARGE(limit=limit))
+        elif end:
+            self._head = None
+            self._protocol.receive_data(bytes(head + end))
+            for event in self._protocol.events_received():
+                if isinstance(event, Request):
+                    self._open(event)
+            if isinstance(self._protocol.handshake_exc, InvalidMessage):
+                self.write(render(refused(BAD_REQUEST(problem="this is no HTTP request")), keep_alive=False))
+            self._send()
+        return bytes(rest) if self._protocol.state is OPEN else b""
+
     def _open(self, request: Request) -> None:
         response = self._protocol.accept(request)
         self._protocol.send_response(response)
@@ -214,19 +233,12 @@ class WebSocket(asyncio.Protocol):
             self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
             self.close(refusal)
             return
-        is_secure = services.proxies.is_secure(self._transport, _only(request, "X-Forwarded-Proto"))
+        is_secure = services.proxies.is_secure(self._transport, _first(request, "X-Forwarded-Proto"))
         self._session = Session(services.doors, self, Opening(unquote(key), _parameters(query), is_secure))
         self._session.begin()
 
-    def _check_head(self) -> None:
-        """Answer a head that cannot be read; for one with too long lines the library has done so."""
-        protocol = self._protocol
-        if isinstance(protocol.handshake_exc, InvalidMessage):
-            self.write(render(refused(BAD_REQUEST(problem="this is no HTTP request")), keep_alive=False))
-        elif protocol.handshake_exc is None and self._head_bytes > self._services.settings.max_head_bytes:
-            self._refuse_head(HEAD_TOO_LARGE(limit=self._services.settings.max_head_bytes))
-
     def _refuse_head(self, refusal: Refusal) -> None:
+        self._head = None
         self._protocol.send_response(self._protocol.reject(refusal.status, refusal.message + "\n"))
         self._send()
 
@@ -295,7 +307,7 @@ class WebSocket(asyncio.Protocol):
 
     def _expire(self) -> None:
         """The request, or the client's side of a close, did not come in time."""
-        if self._protocol.state is CONNECTING and self._head_bytes and self._protocol.handshake_exc is None:
+        if self._head:
             self._refuse_head(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
         else:
             self._transport.abort()
@@ -313,7 +325,7 @@ def _parameters(query: str) -> dict[str, str]:
         return {}
 
 
-def _only(request: Request, header: str) -> str | None:
+def _first(request: Request, header: str) -> str | None:
     """Give the header's first value: a repeated one must not raise."""
     return next(iter(request.headers.get_all(header)), None)
 
