@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import msgspec
-
 from hubbub.errors import Refusal
 from hubbub.hub.connection import Wire
 from hubbub.messages import Event, Fact, Reply
@@ -15,7 +13,6 @@ def line(message: Fact | Reply) -> bytes:
 
 
 LINES = Wire("lines", line)
-STRUCTS = Wire("structs", lambda message: msgspec.json.encode(message) + b"\n")
 
 
 class Recording:

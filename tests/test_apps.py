@@ -55,7 +55,7 @@ async def test_one_who_gives_up_does_not_take_the_answer_from_the_others() -> No
 
 async def test_the_declared_application_is_found_without_asking() -> None:
     shelf = Shelf()
-    apps = Apps(shelf, DeclaredApp(id="1", key="declared", secret="s3cret"))  # type: ignore[arg-type]
+    apps = Apps(shelf, DeclaredApp(id="1", key="declared", secret="s3cret"))
     app = await apps.by_key("declared")
     assert app is not None
     assert app is apps.declared
@@ -65,7 +65,7 @@ async def test_the_declared_application_is_found_without_asking() -> None:
 
 
 async def test_a_stored_application_with_the_declared_ones_id_is_not_found() -> None:
-    apps = Apps(Shelf(application("1", "stored")), DeclaredApp(id="1", key="declared", secret="s"))  # type: ignore[arg-type]
+    apps = Apps(Shelf(application("1", "stored")), DeclaredApp(id="1", key="declared", secret="s"))
     assert await apps.by_key("stored") is None
 
 

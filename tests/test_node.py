@@ -46,9 +46,7 @@ class Watched:
 
     def __init__(self, engine: Engine) -> None:
         self.facts: list[Fact] = []
-        self.node = Node(
-            Hub(asyncio.get_running_loop().call_soon), engine, [lambda _, fact: self.facts.append(fact)]
-        )
+        self.node = Node(Hub(asyncio.get_running_loop().call_soon), engine, [lambda _, fact: self.facts.append(fact)])
 
     async def join(self, client: Recording, channel: str = "presence-x", user: str = "ann", limit: int = 100) -> None:
         await self.node.join("1", channel, client, Member(user), limit)

@@ -102,6 +102,13 @@ def raw(method: str, target: str, body: bytes = b"", *headers: str, version: str
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
+def request(
+    keys: Keys, method: str, route: str, body: bytes = b"", *headers: str, version: str = "1.1", host: str = ""
+) -> bytes:
+    """Write a signed request for `/apps/ID` and `route` out; with a `host`, in absolute form."""
+    return raw(method, host + target(keys, method, f"/apps/{keys.app_id}{route}", body), body, *headers, version=version)
+
+
 # Talking
 
 
@@ -160,6 +167,23 @@ class Line:
         """Send, and read one response."""
         await self.send(*requests)
         return await self.answer()
+
+    async def until(self, last: bytes) -> bytes:
+        """Read to the end of the first `last`."""
+        async with asyncio.timeout(LIMIT):
+            heard = await self._reader.readuntil(last)
+        self._look_through(heard)
+        return heard
+
+    async def flood(self, part: bytes, *, times: int, pause: float = 0) -> Answer:
+        """Send `part` again and again until an answer comes, or so many times and then wait for it."""
+        answer = asyncio.ensure_future(self.answer())
+        for _ in range(times):
+            if answer.done():
+                break
+            await self.send(part)
+            await asyncio.wait([answer], timeout=pause)
+        return await answer
 
     async def rest(self) -> bytes:
         """Read until the server ends its side; a connection that is cut counts as an end."""

@@ -1,6 +1,7 @@
 """Signs of life, from either side (pusher-protocol, "Ping, pong, liveness")."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,8 +13,15 @@ PONG_EVENT = '{"event":"pusher:pong","data":{}}'
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Running]:
-    """Give a server that soon asks whether its clients are there, and does not wait long for their answer."""
-    with Running(ping_after=0.5, pong_timeout=0.5) as running:
+    """Give a server that soon asks whether its clients are there, and does not wait for their answer."""
+    with Running(ping_after=0.25, pong_timeout=0.25) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def curious() -> Iterator[Running]:
+    """Give a server that asks as soon, and leaves time to answer."""
+    with Running(ping_after=0.25, pong_timeout=2) as running:
         yield running
 
 
@@ -56,49 +64,54 @@ async def test_a_mute_client_is_asked_and_then_closed(impatient: Running, connec
     assert await socket.expect_close(4201) == "Pong reply not received in time"
 
 
-@pytest.mark.parametrize(
-    "sign",
-    [
-        client_frame(PONG_EVENT.encode()),
-        client_frame(b"", PONG),
-        client_frame(b"", PING),
-        client_frame(b"not even JSON"),
-        command("pusher:unsubscribe", channel="room"),
-        b"\x81",
-    ],
-    ids=["pong", "websocket-pong", "websocket-ping", "nonsense", "command", "half-a-frame"],
-)
-async def test_any_sign_of_life_keeps_a_client(impatient: Running, sign: bytes) -> None:
-    async with RawSocket.open(impatient) as raw:
-        await raw.upgrade()
-        await raw.expect_event("pusher:connection_established")
-        await raw.expect_event("pusher:ping")
-        await raw.send(sign)
-        while (frame := await raw.frame()) == (PONG, b"") or b"pusher:error" in frame[1]:
-            pass
-        assert frame == (TEXT, b'{"event":"pusher:ping","data":"{}"}')
+SIGNS_OF_LIFE = {
+    "pong": client_frame(PONG_EVENT.encode()),
+    "websocket's pong": client_frame(b"", PONG),
+    "websocket's ping": client_frame(b"", PING),
+    "nonsense": client_frame(b"not even JSON"),
+    "command": command("pusher:unsubscribe", channel="room"),
+    "half a frame": b"\x81",
+}
 
 
-async def test_a_client_of_version_4_is_asked_in_the_way_that_browsers_answer(impatient: Running) -> None:
-    async with RawSocket.open(impatient) as raw:
-        await raw.upgrade(f"/app/{impatient.key}?protocol=4")
+async def test_any_sign_of_life_keeps_a_client(curious: Running) -> None:
+    async def is_asked_again(sign: bytes) -> None:
+        async with RawSocket.open(curious) as raw:
+            await raw.upgrade()
+            await raw.expect_event("pusher:connection_established")
+            await raw.expect_event("pusher:ping")
+            await raw.send(sign)
+            while (frame := await raw.frame()) == (PONG, b"") or b"pusher:error" in frame[1]:
+                pass
+            assert frame == (TEXT, b'{"event":"pusher:ping","data":"{}"}')
+
+    outcomes = await asyncio.gather(*map(is_asked_again, SIGNS_OF_LIFE.values()), return_exceptions=True)
+    assert dict(zip(SIGNS_OF_LIFE, outcomes, strict=True)) == dict.fromkeys(SIGNS_OF_LIFE)
+
+
+async def test_a_client_of_version_4_is_asked_in_the_way_that_browsers_answer(curious: Running) -> None:
+    async with RawSocket.open(curious) as raw:
+        await raw.upgrade(f"/app/{curious.key}?protocol=4")
         await raw.expect_event("pusher:connection_established")
         for _ in range(2):
             assert await raw.frame() == (PING, b"")
             await raw.send(client_frame(b"", PONG))
         assert await raw.frame() == (PING, b"")
+
+
+async def test_a_mute_client_of_version_4_is_closed_as_inactive(impatient: Running) -> None:
+    async with RawSocket.open(impatient) as raw:
+        await raw.upgrade(f"/app/{impatient.key}?protocol=4")
+        await raw.expect_event("pusher:connection_established")
+        assert await raw.frame() == (PING, b"")
         await raw.expect_close(4202)
 
 
-async def test_a_mute_member_is_taken_out_of_its_channels(
-    start_server: Callable[..., Running], connect: Dial, name: str
-) -> None:
-    server = start_server(ping_after=1, pong_timeout=0.5)
-    watcher, mute = await connect(server), await connect(server)
+async def test_a_mute_member_is_taken_out_of_its_channels(curious: Running, connect: Dial, name: str) -> None:
+    watcher, mute = await connect(curious), await connect(curious)
     await watcher.subscribe(f"presence-{name}", '{"user_id":"watcher"}')
     await mute.subscribe(f"presence-{name}", '{"user_id":"mute"}')
-    await watcher.expect("pusher_internal:member_added")
-    while (frame := await watcher.receive())["event"] == "pusher:ping":
+    while (frame := await watcher.receive())["event"] in ("pusher:ping", "pusher_internal:member_added"):
         await watcher.send("pusher:pong")
     assert frame["event"] == "pusher_internal:member_removed"
     assert frame["data"] == '{"user_id":"mute"}'

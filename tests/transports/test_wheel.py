@@ -46,20 +46,23 @@ async def test_a_deadline_can_be_moved_and_taken_away() -> None:
 
 
 async def test_one_that_is_forgotten_by_another_in_the_same_turn_is_not_called() -> None:
-    wheel = Wheel(asyncio.get_running_loop())
-    called: list[Pair] = []
+    wheel, last = Wheel(asyncio.get_running_loop()), Alarm()
+    called: list[str] = []
 
-    class Pair:
-        def __init__(self) -> None:
+    class Rival:
+        """Takes its rival's turn away."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
             self.slot = 0
-            self.other: Pair
+            self.rival: Rival
 
         def on_due(self) -> None:
-            called.append(self)
-            wheel.forget(self.other)
+            called.append(self.name)
+            wheel.forget(self.rival)
 
-    one, two, last = Pair(), Pair(), Alarm()
-    one.other, two.other = two, one
+    one, two = Rival("one"), Rival("two")
+    one.rival, two.rival = two, one
     wheel.start()
     wheel.watch(one, 0)
     wheel.watch(two, 0)
