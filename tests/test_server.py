@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -58,6 +58,21 @@ def refused(folder: Path, *flags: str, **settings: object) -> tuple[int, str]:
     assert "Traceback" not in done.stderr
     assert DECLARED["HUBBUB_APP_SECRET"] not in done.stdout + done.stderr
     return done.returncode, done.stderr
+
+
+def settings_shown(folder: Path, without: Iterable[str] = (), **settings: object) -> str:
+    """Give what `hubbub settings` prints."""
+    variables = environment(folder, **settings)
+    done = subprocess.run(
+        [sys.executable, "-m", "hubbub", "settings"],
+        cwd=folder,
+        env={name: value for name, value in variables.items() if name not in without},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=True,
+    )
+    return done.stdout
 
 
 def get_health(connection: socket.socket) -> bytes:
@@ -115,21 +130,7 @@ def test_a_flag_wins_over_a_variable_and_the_variable_over_the_file(tmp_path: Pa
 
 def test_the_file_can_declare_the_application(tmp_path: Path) -> None:
     (tmp_path / "hubbub.toml").write_text('[app]\nid = "7"\nkey = "from-file"\nsecret = "x"\n', encoding="utf-8")
-    for name in DECLARED:
-        assert name not in os.environ
-    process = environment(tmp_path)
-    for name in DECLARED:
-        del process[name]
-    done = subprocess.run(
-        [sys.executable, "-m", "hubbub", "settings"],
-        cwd=tmp_path,
-        env=process,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=True,
-    )
-    assert "from-file" in done.stdout
+    assert "from-file" in settings_shown(tmp_path, without=DECLARED)
 
 
 def test_several_workers_need_a_shared_engine(tmp_path: Path) -> None:
@@ -147,6 +148,14 @@ def test_half_a_declared_application_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_variable_is_refused_by_name(tmp_path: Path) -> None:
     assert refused(tmp_path, prot=4001) == (2, "HUBBUB_PROT is not a setting\n")
+
+
+def test_the_variables_kubernetes_makes_for_a_service_of_that_name_do_no_harm(tmp_path: Path) -> None:
+    kubernetes = {"service_host": "10.0.0.9", "service_port": 4000, "port_4000_tcp": "tcp://10.0.0.9:4000"}
+    with serving(tmp_path, "--port", "0", **kubernetes) as (_, address):
+        assert address.startswith("http://127.0.0.1:")
+    shown = settings_shown(tmp_path, port="tcp://10.0.0.9:4000").splitlines()
+    assert ["HUBBUB_PORT", "4000"] in [line.split()[:2] for line in shown]
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

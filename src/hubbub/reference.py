@@ -16,7 +16,8 @@ HIDDEN = "****"
 _INTRODUCTION = """\
 Each setting has an environment variable. The same setting may stand in `hubbub.toml`, or the file that `HUBBUB_CONFIG`
 names, under its name without `HUBBUB_` and in lower case. A flag of `hubbub serve` wins over the variable, the variable
-over the file, the file over the default. A variable that begins with `HUBBUB_` and is not a setting stops the start.\
+over the file, the file over the default. A variable that begins with `HUBBUB_` and is not a setting stops the start,
+except for those that Kubernetes makes for a service called hubbub.\
 """
 
 _APP_INTRODUCTION = """\
@@ -43,6 +44,12 @@ def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     return server + declared
 
 
+def names() -> list[str]:
+    """Give the variable of every setting, and that of the file they may stand in."""
+    server = [variable((name,)) for name, _ in _server_fields()]
+    return [*server, *(variable(("app", name)) for name, _ in _app_fields()), "HUBBUB_CONFIG"]
+
+
 def markdown() -> str:
     """Give the body of `docs/settings.md`; it depends on the settings' tables alone, not on their present values."""
     server = [
@@ -59,6 +66,7 @@ def markdown() -> str:
     ]
     return "\n\n".join(
         (
+            "# Settings",
             _INTRODUCTION,
             "## The server",
             _markdown_table(("Variable", "Default", "Meaning"), server),

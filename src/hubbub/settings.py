@@ -5,10 +5,11 @@ Knows: each setting's name, type, default and help; where values come from (flag
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -153,6 +154,12 @@ class Settings(BaseSettings):
         " and `HUBBUB_APP_…` for each setting of an application.",
     )
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _port_is_ours(cls, value: object) -> object:
+        # Kubernetes gives every pod HUBBUB_PORT=tcp://… when there is a service called hubbub.
+        return cls.model_fields["port"].default if isinstance(value, str) and value.startswith("tcp://") else value
+
     @model_validator(mode="after")
     def _tls_is_whole(self) -> "Settings":
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -200,7 +207,13 @@ def variable(location: tuple[int | str, ...]) -> str:
     return "_".join(["HUBBUB", *(str(part).upper() for part in location)])
 
 
+_KUBERNETES = re.compile(r"HUBBUB_(SERVICE_(HOST|PORT)|PORT_\d)")
+"""Variables that Kubernetes makes for a service called hubbub."""
+
+
 def _is_setting(name: str) -> bool:
+    if _KUBERNETES.match(name):
+        return True
     bare = name.removeprefix("HUBBUB_").lower()
     return bare in Settings.model_fields or (
         bare.startswith("app_") and bare.removeprefix("app_") in DeclaredApp.model_fields

@@ -67,13 +67,13 @@ class Desk:
         self.now: float = NOW
         self._turns: list[Callable[[], None]] = []
         self.hub = Hub(self._turns.append)
-        self._rest = Rest(Apps(Shelf()), Node(self.hub, Memory()), clock=lambda: self.now)
+        self.rest = Rest(Apps(Shelf()), Node(self.hub, Memory()), clock=lambda: self.now)
 
     async def ask(self, method: str | bytes, target: str | bytes, body: bytes = b"") -> Answer:
         method = method.encode("latin-1") if isinstance(method, str) else method
         target = target.encode("latin-1") if isinstance(target, str) else target
         async with asyncio.timeout(10):
-            response = await self._rest.answer(Request(method, target, body))
+            response = await self.rest.answer(Request(method, target, body))
         return Answer(response.status, {"content-type": response.content_type.decode()}, response.body)
 
     def listen(self, keys: Keys, channel: str) -> Ear:

@@ -106,7 +106,9 @@ def request(
     keys: Keys, method: str, route: str, body: bytes = b"", *headers: str, version: str = "1.1", host: str = ""
 ) -> bytes:
     """Write a signed request for `/apps/ID` and `route` out; with a `host`, in absolute form."""
-    return raw(method, host + target(keys, method, f"/apps/{keys.app_id}{route}", body), body, *headers, version=version)
+    return raw(
+        method, host + target(keys, method, f"/apps/{keys.app_id}{route}", body), body, *headers, version=version
+    )
 
 
 # Talking
@@ -150,6 +152,10 @@ class Line:
     def end(self) -> None:
         """Send no more, but go on reading."""
         self._writer.write_eof()
+
+    def cut(self) -> None:
+        """Reset the connection."""
+        self._writer.transport.abort()
 
     async def answer(self, *, to: str = "POST") -> Answer:
         """Read one response, to a request with the method `to`."""
@@ -213,9 +219,7 @@ class Backend(Line):
         """Post to `/apps/ID` and `route`: bytes as they are, anything else as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         path = f"/apps/{self.keys.app_id}{route}"
-        return await self.ask(
-            raw("POST", target(self.keys, "POST", path, content, list(parameters.items())), content)
-        )
+        return await self.ask(raw("POST", target(self.keys, "POST", path, content, list(parameters.items())), content))
 
     async def publish(self, channel: str, name: str, data: str = "{}", **more: object) -> Answer:
         """Post one event, which must be accepted."""

@@ -459,9 +459,7 @@ async def test_the_query_completes_what_the_body_leaves_out(server: Running, api
 
 async def test_the_query_may_exclude_a_socket(server: Running, api: Backend) -> None:
     async with listening(server, "query-ex") as listener:
-        answer = await api.post(
-            "/events", b"", name="n", channel="query-ex", data="d", socket_id=listener.socket_id
-        )
+        answer = await api.post("/events", b"", name="n", channel="query-ex", data="d", socket_id=listener.socket_id)
         assert answer.status == 200
         assert await listener.events_until(api, "query-ex") == []
 
@@ -477,9 +475,7 @@ async def test_the_query_may_exclude_a_socket(server: Running, api: Backend) -> 
     ],
     ids=str,
 )
-async def test_an_event_in_the_query_obeys_the_same_rules(
-    api: Backend, parameters: dict[str, str], text: str
-) -> None:
+async def test_an_event_in_the_query_obeys_the_same_rules(api: Backend, parameters: dict[str, str], text: str) -> None:
     assert (await api.post("/events", b"", **parameters)).refusal == (400, text)
 
 

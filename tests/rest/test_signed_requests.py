@@ -147,7 +147,9 @@ RUBY = [("channels[]", "a"), ("channels[]", "b")]
         pytest.param("channels%5B0%5D=a&channels%5B1%5D=b", [("channels", "a,b")], id="PHP, escaped"),
         pytest.param("channels[]=a&channels[]=b", [("channels", "a,b")], id="commas for brackets"),
         pytest.param("channels[0]=a&channels[1]=b", [("channels[0]", "a"), ("channels[1]", "b")], id="as they are"),
-        pytest.param("channels%5B0%5D=a&channels%5B1%5D=b", [("channels[0]", "a"), ("channels[1]", "b")], id="unescaped"),
+        pytest.param(
+            "channels%5B0%5D=a&channels%5B1%5D=b", [("channels[0]", "a"), ("channels[1]", "b")], id="unescaped"
+        ),
         pytest.param("Channels[]=a&CHANNELS[]=b", RUBY, id="upper case"),
         pytest.param("channels[]=b&channels[]=a&channels[]=b", [RUBY[1], RUBY[0], RUBY[1]], id="twice"),
     ],
@@ -173,7 +175,9 @@ def spelt_unsorted(method: str, path: str, sent: str, signed: Pairs) -> str:
 # What is reflected
 
 
-@pytest.mark.parametrize("hostile", ["{}", "{0.__class__}", "%s", "%(x)s", "\\", '"', "<script>", "a\r\nSet-Cookie: x=1"])
+@pytest.mark.parametrize(
+    "hostile", ["{}", "{0.__class__}", "%s", "%(x)s", "\\", '"', "<script>", "a\r\nSet-Cookie: x=1"]
+)
 @pytest.mark.parametrize(
     "place", ["auth_key", "auth_signature", "auth_timestamp", "auth_version", "body_md5", "info", "filter_by_prefix"]
 )
@@ -256,7 +260,9 @@ async def test_every_spelling_of_a_path_gets_through_http(server: Running, sent:
     keys = Keys.of(server)
     path = f"/apps/{keys.app_id}/channels/{sent}"
     pairs = [("auth_key", keys.key), ("auth_timestamp", str(int(time.time()))), ("auth_version", "1.0")]
-    query = "&".join(f"{name}={value}" for name, value in [*pairs, ("auth_signature", signature(keys, "GET", path, pairs))])
+    query = "&".join(
+        f"{name}={value}" for name, value in [*pairs, ("auth_signature", signature(keys, "GET", path, pairs))]
+    )
     async with Line(server) as line:
         answer = await line.ask(raw("GET", f"{path}?{query}"))
         assert (answer.status, answer.json) == (200, {"occupied": False})

@@ -119,9 +119,7 @@ OTHER_MD5 = hashlib.md5(BODY + b" ", usedforsecurity=False).hexdigest()
         ),
         pytest.param(at("/apps/4/events"), BODY, "Not authorized for that app", id="another application"),
         pytest.param(at("/apps/03/events"), BODY, "Not authorized for that app", id="the id spelt differently"),
-        pytest.param(
-            at(auth_key=OTHERS.key), BODY, "Not authorized for that app", id="the key of another application"
-        ),
+        pytest.param(at(auth_key=OTHERS.key), BODY, "Not authorized for that app", id="the key of another application"),
         pytest.param(
             at(auth_key="nobody"),
             BODY,
@@ -149,9 +147,7 @@ OTHER_MD5 = hashlib.md5(BODY + b" ", usedforsecurity=False).hexdigest()
         pytest.param(
             at(auth_signature=SIGNATURE.upper()), BODY, invalid_signature(sent=SIGNATURE.upper()), id="in upper case"
         ),
-        pytest.param(
-            at(body_md5=None), BODY, invalid_signature(query=QUERY.rpartition("&")[0]), id="the md5 left out"
-        ),
+        pytest.param(at(body_md5=None), BODY, invalid_signature(query=QUERY.rpartition("&")[0]), id="the md5 left out"),
         pytest.param(
             at(body_md5=OTHER_MD5),
             BODY + b" ",

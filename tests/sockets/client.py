@@ -66,7 +66,7 @@ class PusherSocket:
     def sign(self, channel: str, channel_data: str | None = None) -> str:
         """Give the `auth` that admits this socket to a channel."""
         signed = f"{self.socket_id}:{channel}" + ("" if channel_data is None else f":{channel_data}")
-        return f"{self.server.key}:{hmac.digest(self.server.secret.encode(), signed.encode(), 'sha256').hex()}"
+        return sign(self.server, signed)
 
     # Hearing
 
@@ -245,11 +245,24 @@ class RawSocket:
         assert opcode == TEXT, payload
         assert json.loads(payload)["event"] == event, payload
 
-    async def expect_close(self, *codes: int) -> None:
-        """The next frame is a close with one of these codes, and then the server hangs up."""
+    async def expect_frame(self, opcode: int, payload: bytes) -> None:
+        """The next frame is exactly this one."""
+        assert await self.frame() == (opcode, payload)
+
+    async def join(self, channel: str, channel_data: str) -> None:
+        """Take the welcome, and join a presence channel."""
+        opcode, payload = await self.frame()
+        assert opcode == TEXT
+        socket_id = json.loads(json.loads(payload)["data"])["socket_id"]
+        auth = sign(self._server, f"{socket_id}:{channel}:{channel_data}")
+        await self.send(command("pusher:subscribe", channel=channel, auth=auth, channel_data=channel_data))
+        await self.expect_event(SUCCEEDED)
+
+    async def expect_close(self, code: int) -> None:
+        """The next frame is a close with this code, and then the server hangs up."""
         opcode, payload = await self.frame()
         assert opcode == CLOSE, payload
-        assert int.from_bytes(payload[:2]) in codes, payload
+        assert int.from_bytes(payload[:2]) == code, payload
         self.end()
         assert await self.expect_hang_up() == b""
 
@@ -297,6 +310,11 @@ class RawSocket:
             data = b""
         self._read += data
         return bool(data)
+
+
+def sign(server: Running, text: str) -> str:
+    """Sign as the application that the server declares."""
+    return f"{server.key}:{hmac.digest(server.secret.encode(), text.encode(), 'sha256').hex()}"
 
 
 def request(server: Running, path: str | None = None, *, without: str = "", **headers: str) -> bytes:

@@ -1,5 +1,6 @@
 """What the tests of the wire share: ways to connect and to publish, and the proof that a server still serves."""
 
+import base64
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -65,7 +66,7 @@ def publish(backend: Backend) -> Publish:
 
     def send(server: Running, channels: str | list[str], event: str, data: str, exclude: str | None = None) -> None:
         if server.url not in clients:
-            clients[server.url] = backend(server)
+            clients[server.url] = backend(server, encryption_master_key_base64=base64.b64encode(bytes(32)).decode())
         assert clients[server.url].trigger(channels, event, data, exclude) == {}
 
     return send

@@ -19,10 +19,7 @@ POSTGRES = os.environ.get("HUBBUB_TEST_POSTGRES_URL")
 """A PostgreSQL server whose user may create databases. Each test has one of its own; that of the URL is not touched."""
 
 
-BACKENDS = ["sqlite", "postgresql"] if POSTGRES else ["sqlite"]
-
-
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
 async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """Give the URL of a database without tables."""
     if request.param == "sqlite":
@@ -39,13 +36,13 @@ async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
     await server.dispose()
 
 
-@pytest.fixture(params=BACKENDS)
-def wrong_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of a database that does not exist: a folder in the place of the file, an unknown name."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}"
-    assert POSTGRES is not None
-    return make_url(POSTGRES).set(database="hubbub_nowhere").render_as_string(hide_password=False)
+@pytest.fixture
+def broken_url(empty_url: str, tmp_path: Path) -> str:
+    """Give the URL of what is no database: a letter in the place of the file, a name that PostgreSQL does not know."""
+    if empty_url.startswith("sqlite"):
+        (tmp_path / "hubbub.db").write_text("Dear friend, this is long enough to be read as a header. " * 20)
+        return empty_url
+    return make_url(empty_url).set(database="hubbub_nowhere").render_as_string(hide_password=False)
 
 
 @pytest.fixture

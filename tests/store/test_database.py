@@ -1,3 +1,5 @@
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,18 +67,41 @@ def test_it_is_known_which_database_a_url_means(url: str, answer: bool) -> None:
     assert is_sqlite(url) is answer
 
 
-async def test_the_folder_of_an_sqlite_file_is_created(tmp_path: Path) -> None:
-    engine = database.connect(f"sqlite:///{tmp_path}/deep/down/hubbub.db")
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE t (x)"))
-    await engine.dispose()
-    assert (tmp_path / "deep/down/hubbub.db").is_file()
+def test_an_sqlite_file_is_created_with_its_folder_for_its_owner_only(tmp_path: Path) -> None:
+    database.connect(f"sqlite:///{tmp_path}/deep/down/hubbub.db")
+    assert (tmp_path / "deep/down/hubbub.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "hubbub.db"
+    file.write_text("kept")
+    file.chmod(0o640)
+    database.connect(f"sqlite:///{file}")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == ("kept", 0o640)
+
+
+def test_a_file_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match=f"cannot create the folder {tmp_path}/file/deep: Not a directory"):
+    with pytest.raises(ConfigurationError, match=f"cannot create {tmp_path}/file/deep/hubbub.db: Not a directory"):
         database.connect(f"sqlite:///{tmp_path}/file/deep/hubbub.db")
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=f"{tmp_path} is not a file"):
+        database.connect(f"sqlite:///{tmp_path}")
+
+
+async def test_opening_it_again_does_not_end_the_locks_on_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/hubbub.db"
+    engine = database.connect(url)
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    async with database.for_writing(engine).begin():
+        database.connect(url)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", other, f"{tmp_path}/hubbub.db", stderr=asyncio.subprocess.PIPE
+        )
+        assert b"database is locked" in (await process.communicate())[1]
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(("enforced", "answer"), [(True, 1), (False, 0)])

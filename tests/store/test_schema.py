@@ -1,7 +1,6 @@
 import asyncio
 import logging
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,14 +121,7 @@ def test_a_database_that_is_away_is_a_refusal_with_its_cause_in_the_log(caplog: 
     assert "hunter2" not in message
 
 
-def test_a_database_that_does_not_exist_is_a_refusal(wrong_url: str) -> None:
+async def test_what_is_no_database_is_a_refusal(broken_url: str) -> None:
     with pytest.raises(Refusal) as caught:
-        migrate(wrong_url)
-    assert caught.value.reason is STORE_UNAVAILABLE
-
-
-def test_a_file_that_is_no_database_is_a_refusal(tmp_path: Path) -> None:
-    (tmp_path / "hubbub.db").write_text("A letter to a friend, long enough to be read as a header. " * 20)
-    with pytest.raises(Refusal) as caught:
-        migrate(f"sqlite:///{tmp_path}/hubbub.db")
+        await asyncio.to_thread(migrate, broken_url)
     assert caught.value.reason is STORE_UNAVAILABLE

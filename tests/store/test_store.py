@@ -302,8 +302,8 @@ async def test_the_end_of_an_outage_is_logged_too(
     assert [record.message for record in caplog.records][1:] == ["The database is back"]
 
 
-async def test_a_database_that_does_not_exist_is_an_outage(wrong_url: str) -> None:
-    store = Store.open(wrong_url)
+async def test_what_is_no_database_is_an_outage(broken_url: str) -> None:
+    store = Store.open(broken_url)
     with pytest.raises(Refusal) as caught:
         await store.application_by_id("1")
     await store.close()

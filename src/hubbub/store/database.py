@@ -4,6 +4,7 @@ Knows: which databases are supported, how the URL a user gives becomes the one S
 connection is set to. Does not know any table.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ CONNECT_TIMEOUT = 5.0  # seconds to reach PostgreSQL, or to get a connection of 
 def connect(url: str, *, enforce_foreign_keys: bool = True) -> AsyncEngine:
     """Give an engine for the database at `url`; connects with its first use.
 
-    Creates the parent folder of an SQLite file. Without `enforce_foreign_keys` SQLite lets a migration rebuild a table
+    Creates an SQLite file and its folder. Without `enforce_foreign_keys` SQLite lets a migration rebuild a table
     that others refer to. Raises ConfigurationError, which never holds the URL.
     """
     target = driver_url(url)
@@ -107,11 +108,7 @@ def _postgres_url(url: URL) -> URL:
 
 
 def _connect_sqlite(url: URL, *, enforce_foreign_keys: bool) -> AsyncEngine:
-    folder = Path(url.database or "").parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"HUBBUB_DATABASE_URL: cannot create the folder {folder}: {error.strerror}") from None
+    _make_file(Path(url.database or ""))
     engine = create_async_engine(
         url, connect_args={"timeout": LOCK_TIMEOUT}, hide_parameters=True, pool_timeout=CONNECT_TIMEOUT
     )
@@ -134,3 +131,17 @@ def _connect_sqlite(url: URL, *, enforce_foreign_keys: bool) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", prepare)
     event.listen(engine.sync_engine, "begin", begin)
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Create the file at `path` and its folder, for the owner's eyes: there are secrets in it. Raise what prevents it.
+
+    Without opening one that is there: closing it again would end the locks this process has on it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigurationError(f"HUBBUB_DATABASE_URL: cannot create {path}: {error.strerror}") from None
+    if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
+        raise ConfigurationError(f"HUBBUB_DATABASE_URL: {path} is not a file that can be read and written")
