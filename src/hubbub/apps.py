@@ -10,7 +10,11 @@ from typing import Any, Protocol
 
 import msgspec
 
+from hubbub.errors import OVER_CAPACITY
 from hubbub.settings import AppSettings, DeclaredApp
+
+MOST_QUESTIONS = 256
+"""Keys asked of the source at one time. A flood of unknown ones is refused, lest it starve who comes after it."""
 
 
 class KeyPair(msgspec.Struct, frozen=True):
@@ -66,12 +70,14 @@ class Apps:
         return self._declared
 
     async def by_key(self, key: str) -> Application | None:
-        """Find the application of an active key."""
+        """Find the application of an active key. Raises OVER_CAPACITY when too many are being looked for."""
         return self._by_key.get(key) or await self._ask(key)
 
     async def _ask(self, key: str) -> Application | None:
         answer = self._asked.get(key)
         if answer is None:
+            if len(self._asked) >= MOST_QUESTIONS:
+                raise OVER_CAPACITY()
             answer = self._asked[key] = asyncio.ensure_future(self._source.application_by_key(key))
             answer.add_done_callback(lambda _: self._asked.pop(key, None))
         # Shielded: one asker who goes away must not cancel the question for the others.

@@ -54,10 +54,10 @@ def kind_of(name: str) -> Kind:
 def check_name(name: str, limit: int) -> None:
     """Raise CHANNEL_INVALID or CHANNEL_TOO_LONG unless `name` may name a channel of at most `limit` characters.
 
-    `#server-to-user-ID` is valid with an ID of the same alphabet: `#` opens nothing else.
+    `#server-to-user-ID` is valid with an ID of the same alphabet and limit: `#` opens nothing else.
     """
-    if len(name) > limit:
-        raise CHANNEL_TOO_LONG(length=len(name), limit=limit)
     bare = name.removeprefix(USER_PREFIX)
+    if len(bare) > limit:
+        raise CHANNEL_TOO_LONG(length=len(bare), limit=limit)
     if _NAME.fullmatch(bare) is None:
         raise CHANNEL_INVALID(channel=name)

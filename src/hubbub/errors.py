@@ -6,6 +6,7 @@ on its wire. Whatever is raised and is not a `Refusal` is a bug of ours, logged 
 Texts in Pusher's own words are those the real service sends; SDKs and people search for them.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 
 import msgspec
@@ -32,7 +33,7 @@ class Reason(msgspec.Struct, frozen=True):
 
     def __call__(self, **facts: object) -> "Refusal":
         """Make the refusal to raise. `facts` are the values that `text` names."""
-        return Refusal(self, self.text.format(**facts))
+        return Refusal(self, self.text.format(**facts), facts)
 
     @property
     def reconnect(self) -> Reconnect:
@@ -43,12 +44,13 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Refusal(Exception):
-    """A refused request, with the reason and a message fit for the client's eyes."""
+    """A refused request, with the reason, a message fit for the client's eyes, and the facts that it names."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: Reason, message: str, facts: Mapping[str, object]) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.facts = facts
 
     @property
     def code(self) -> int | None:
@@ -96,7 +98,7 @@ USER_INFO_INVALID = Reason(
     400,
     "user_info supplied to presence subscription is invalid - if supplied it must be a type of hash",
 )
-MEMBER_TOO_LARGE = Reason(None, 413, "The user_info of this member exceeds the allowed maximum ({limit} bytes)")
+MEMBER_TOO_LARGE = Reason(None, 413, "The channel_data of this member exceeds the allowed maximum ({limit} bytes)")
 PRESENCE_FULL = Reason(None, 403, "Presence channel {channel} is over its limit of {limit} members")
 USER_CHANNEL = Reason(None, 403, "Channel {channel} is only open to the connections of the signed-in user it names")
 ALREADY_SUBSCRIBED = Reason(None, 400, "Existing subscription to channel {channel}")
@@ -119,6 +121,7 @@ CLIENT_EVENT_RATE = Reason(
 
 # The HTTP API. Status 401 unless told; bodies are plain text ending in a newline.
 PARAMETER_MISSING = Reason(None, 401, "Missing parameter: {name}")
+PARAMETER_REPEATED = Reason(None, 401, "Parameter given more than once: {name}")
 SIGNING_VERSION_MISSING = Reason(None, 401, "Version required")
 SIGNING_VERSION = Reason(None, 401, "Version not supported")
 TIMESTAMP_MISSING = Reason(None, 401, "Timestamp required")
@@ -166,7 +169,7 @@ ATTRIBUTE_UNKNOWN = Reason(None, 400, "Unknown info attribute '{attribute}'")
 
 # HTTP itself.
 NOT_FOUND = Reason(None, 404, "404 NOT FOUND")
-METHOD = Reason(None, 405, "Method {method} not allowed here")
+METHOD = Reason(None, 405, "Method {method} not allowed here, only {allow}")
 BAD_REQUEST = Reason(None, 400, "Bad request: {problem}")
 BODY_TOO_LARGE = Reason(None, 413, "The request body exceeds the allowed maximum ({limit} bytes)")
 HEAD_TOO_LARGE = Reason(None, 431, "The request line and headers exceed the allowed maximum ({limit} bytes)")

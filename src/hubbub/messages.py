@@ -127,6 +127,7 @@ class SubscriptionRefused(msgspec.Struct, frozen=True):
     """A subscription was refused; unlike `Refused` this tells the client which. `status` as in HTTP."""
 
     channel: str
+    kind: str
     message: str
     status: int
 

@@ -6,10 +6,12 @@ the hub changes, so that nothing comes between joining the hub and saying "subsc
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from weakref import WeakValueDictionary
 
 from hubbub.engine.seam import Engine, Transition
+from hubbub.errors import Refusal
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
 from hubbub.messages import (
@@ -23,6 +25,8 @@ from hubbub.messages import (
     Subscribed,
     Vacated,
 )
+
+logger = logging.getLogger("hubbub.node")
 
 Observer = Callable[[str, Fact], None]
 """Hears the application's id and a fact. Called in line: it may queue, and must neither wait nor raise."""
@@ -89,9 +93,11 @@ class Node:
             here = self.hub.channel(app_id, channel)
             if here is not None and (user_id is None or user_id in here.users):
                 return
-            transition = await self._engine.leave(app_id, channel, user_id)
-            if here is None:
-                await self._engine.unsubscribe(app_id, channel)
+            try:
+                transition = await self._engine.leave(app_id, channel, user_id)
+            finally:
+                if here is None:
+                    await self._engine.unsubscribe(app_id, channel)
         if transition.member and user_id is not None:
             await self._publish_membership(app_id, MemberRemoved(channel, user_id))
         if transition.channel:
@@ -123,7 +129,11 @@ class Node:
     ) -> None:
         self.hub.deliver(app_id, fact, exclude)
         self._tell(app_id, fact)
-        await self._engine.publish(Envelope(app_id, fact))
+        try:
+            await self._engine.publish(Envelope(app_id, fact))
+        except Refusal as refusal:
+            # The change stands, here and in the engine; the caller must not take it for refused.
+            logger.warning("other nodes were not told of a membership: %s", refusal.message)
 
     def _gate(self, app_id: str, channel: str) -> asyncio.Lock:
         """Give the lock that keeps joins and leaves of one channel apart while an engine makes them wait."""

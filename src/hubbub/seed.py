@@ -6,15 +6,24 @@ Knows: how the first password and token are made. Does not know the tables they 
 import asyncio
 import hashlib
 import secrets
+from typing import Protocol
 from uuid import uuid4
 
 import msgspec
 
 from hubbub.accounts.passwords import hash_password
 from hubbub.apps import Application
-from hubbub.store import Store
 
 EMAIL = "admin@example.com"
+
+
+class Store(Protocol):
+    """Where the first data goes."""
+
+    async def create_example(
+        self, *, email: str, password_hash: str, token_hash: str, token_prefix: str
+    ) -> Application | None:
+        """Create it, unless there is a user already."""
 
 
 class Seeded(msgspec.Struct, frozen=True):

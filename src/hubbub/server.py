@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import resource
 import signal
 import socket
@@ -89,12 +90,15 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 forwarded_allow_ips=settings.trusted_proxies,
-                timeout_keep_alive=int(settings.keep_alive_timeout),
-                timeout_graceful_shutdown=int(settings.drain_timeout),
+                timeout_keep_alive=math.ceil(settings.keep_alive_timeout),
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
             )
         )
+        try:
+            self.config.load()
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigurationError(f"HUBBUB_TLS_CERTIFICATE, HUBBUB_TLS_KEY: {error}") from None
 
     # What uvicorn calls
 
@@ -117,12 +121,18 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         self._services.doors.node.hub.flush()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._settings.drain_timeout
         clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket)]
-        wave = self._settings.drain_wave
+        # However small the waves, the last is sent off at half time, and may still say goodbye.
+        most_waves = max(int(self._settings.drain_timeout / 2 / WAVE_SECONDS), 1)
+        wave = max(self._settings.drain_wave, math.ceil(len(clients) / most_waves))
         for start in range(0, len(clients), wave):
             for client in clients[start : start + wave]:
                 client.shutdown()
-            await asyncio.sleep(WAVE_SECONDS)
+            if not self.force_exit:
+                await asyncio.sleep(WAVE_SECONDS)
+        self.config.timeout_graceful_shutdown = max(math.ceil(end - loop.time()), 1)
         await super().shutdown(sockets)
 
     # Putting together

@@ -183,7 +183,8 @@ class Session:
         try:
             await work
         except Exception:
-            logger.exception("a command of socket %s failed", self.socket_id)
+            logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
+            self._is_ended = True
             self._connection.close(INTERNAL())
 
     def _understand(self, text: str) -> Command | None:
@@ -213,8 +214,13 @@ class Session:
                     await self._client_event(command)
         except Refusal as refusal:
             self._reply(Refused(refusal.code, refusal.message))
-            if isinstance(command, Subscribe) and self._application.settings.subscription_error_frames:
-                self._reply(SubscriptionRefused(command.channel[:_SHOWN], refusal.message, refusal.status))
+            if isinstance(command, Subscribe) and self._is_told_which(refusal):
+                kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
+                self._reply(SubscriptionRefused(command.channel[:_SHOWN], kind, refusal.message, refusal.status))
+
+    def _is_told_which(self, refusal: Refusal) -> bool:
+        # A second subscription leaves the first as it is: no listener of that channel should hear of a failure.
+        return refusal.reason is not ALREADY_SUBSCRIBED and self._application.settings.subscription_error_frames
 
     def _reply(self, reply: Reply) -> None:
         self._connection.write(self._connection.wire.pack(reply))
@@ -250,11 +256,12 @@ class Session:
         opening, doors = self._opening, self._doors
         assert opening is not None
         self.protocol = pusher.version(opening.query.get("protocol"))
-        if doors.capacity is not None and doors.open_sessions >= doors.capacity:
-            raise OVER_CAPACITY()
         app = await doors.apps.by_key(opening.key)
         if app is None:
             raise UNKNOWN_KEY(key=opening.key[:_SHOWN])
+        # From here to the welcome nothing waits, so that no limit is overrun.
+        if doors.capacity is not None and doors.open_sessions >= doors.capacity:
+            raise OVER_CAPACITY()
         settings = app.settings
         if not settings.enabled:
             raise APP_DISABLED()
@@ -272,7 +279,11 @@ class Session:
         self._doors.open_sessions -= 1
         node.hub.close(app.id, self.socket_id)
         for channel, user_id in self._subscriptions.items():
-            await node.leave(app.id, channel, self._connection, user_id)
+            try:
+                await node.leave(app.id, channel, self._connection, user_id)
+            except Exception:
+                logger.exception("socket %s could not leave a channel", self.socket_id)
+        self._subscriptions = {}
 
     # Commands
 

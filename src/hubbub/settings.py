@@ -6,10 +6,11 @@ Knows: each setting's name, type, default and help; where values come from (flag
 
 import os
 import re
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,7 +20,7 @@ from pydantic_settings import (
 
 Count = Annotated[int, Field(ge=1)]
 CountOrUnlimited = Annotated[int, Field(ge=0)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=1)]
 
 
@@ -89,14 +90,17 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        env_ignore_empty=True,
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(4000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     uds: Path | None = Field(None, description="Path of a unix socket to listen on, in place of host and port.")
     workers: Count = Field(1, description="Processes. More than one needs an engine that they share.")
-    tls_certificate: Path | None = Field(None, description="PEM file of the certificate chain; with `tls_key`: TLS.")
-    tls_key: Path | None = Field(None, description="PEM file of the certificate's key.")
+    tls_certificate: FilePath | None = Field(
+        None, description="PEM file of the certificate chain; with `tls_key`: TLS."
+    )
+    tls_key: FilePath | None = Field(None, description="PEM file of the certificate's key.")
     trusted_proxies: str = Field(
         "127.0.0.1,::1",
         description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers are believed.",
@@ -194,8 +198,12 @@ def load(**flags: Any) -> Settings:
     ]
     if unknown:
         raise ConfigurationError("\n".join(f"{name} is not a setting" for name in sorted(unknown)))
+    if "HUBBUB_CONFIG" in os.environ and not configuration_file().is_file():
+        raise ConfigurationError(f"HUBBUB_CONFIG: there is no file {configuration_file()}")
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{configuration_file()}: {error}") from None
     except ValidationError as error:
         raise ConfigurationError(
             "\n".join(f"{variable(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False))

@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from running import Running
 
-LIMIT = 20.0
+LIMIT = 10.0
 """Seconds that anything may take."""
 
 Pairs = Sequence[tuple[str, str]]
@@ -168,6 +168,15 @@ class Line:
             body = await self._reader.readexactly(size)
         self._look_through(head + body)
         return Answer(int(status), headers, body, version)
+
+    async def answer_or_end(self) -> Answer | None:
+        """Read one response; None when the server has ended its side without a byte more."""
+        try:
+            return await self.answer()
+        except asyncio.IncompleteReadError as ended:
+            if ended.partial:
+                raise
+            return None
 
     async def ask(self, *requests: bytes) -> Answer:
         """Send, and read one response."""

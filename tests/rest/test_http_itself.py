@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from time import time
 
@@ -98,9 +99,8 @@ async def test_pipelined_requests_that_have_to_wait_keep_their_order(server: Run
             assert (await line.answer()).json == {"occupied": False}
 
 
-@pytest.mark.parametrize("owner", ["the API", "the site"])
-async def test_a_pipeline_may_be_longer_than_any_buffer(server: Running, owner: str) -> None:
-    asked = channel(server) if owner == "the API" else raw("GET", "/health", b"", f"X-Padding: {'x' * 200}")
+async def test_a_pipeline_may_be_longer_than_any_buffer(server: Running) -> None:
+    asked = channel(server)
     async with Line(server) as line:
         sending = asyncio.ensure_future(line.send(asked * 3000))
         assert {(await line.answer()).status for _ in range(3000)} == {200}
@@ -171,11 +171,11 @@ async def test_a_client_that_ends_its_side_still_gets_an_answer_that_had_to_wait
 
 
 async def test_an_idle_connection_is_closed_in_silence() -> None:
-    with Running(keep_alive_timeout=1) as server:
+    with Running(keep_alive_timeout=1, head_timeout=1) as server:
         async with Line(server) as api, Line(server) as site:
             assert (await api.ask(channel(server))).status == 200
             assert (await site.ask(HEALTH)).status == 200
-            assert await asyncio.gather(api.rest(), site.rest()) == [b"", b""]
+            assert list(await asyncio.gather(api.rest(), site.rest())) == [b"", b""]
 
 
 # Odd but legal
@@ -265,9 +265,24 @@ async def test_a_target_may_be_in_absolute_form(server: Running, host: str) -> N
     [raw("OPTIONS", "*"), raw("CONNECT", "hubbub.test:443"), raw("CONNECT", "/apps/"), raw("TRACE", "/apps/1/events")],
     ids=["OPTIONS *", "CONNECT host", "CONNECT path", "TRACE"],
 )
-async def test_methods_of_proxies_are_refused(server: Running, asked: bytes) -> None:
+async def test_methods_of_proxies_are_refused(start_server: Callable[..., Running], asked: bytes) -> None:
+    server = start_server()  # one that loops over CONNECT for ever must not fail all other tests too
     async with Line(server) as line:
         assert 400 <= (await line.ask(asked)).status < 502
+    async with Line(server) as line:
+        assert (await line.ask(HEALTH)).status == 200
+
+
+@pytest.mark.parametrize("hosts", ["", "Host: a\r\nHost: b\r\n"], ids=["none", "two"])
+async def test_a_request_names_one_host(server: Running, hosts: str) -> None:
+    # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message that
+    # lacks a Host header field and to any request message that contains more than one Host header field line".
+    async with Line(server) as line:
+        answer = await line.ask(channel(server).replace(b"Host: hubbub.test\r\n", hosts.encode()))
+        assert answer.status == 400
+    async with Line(server) as line:
+        answer = await line.ask(channel(server, version="1.0").replace(b"Host: hubbub.test\r\n", b""))
+        assert answer.status == 200
 
 
 async def test_unknown_headers_of_every_shape_are_ignored(server: Running) -> None:
@@ -321,12 +336,8 @@ async def test_what_is_pipelined_behind_a_page_is_not_answered_by_the_wrong_owne
     async with Line(server) as line:
         await line.send(HEALTH + channel(server))
         assert (await line.answer()).json == {"status": "ok"}
-        try:
-            answer = await line.answer()
-        except asyncio.IncompleteReadError as closed:
-            assert closed.partial == b""
-        else:
-            assert answer.json == {"occupied": False}
+        answer = await line.answer_or_end()
+        assert answer is None or answer.json == {"occupied": False}
 
 
 async def test_what_is_pipelined_before_a_websocket_is_answered_before_it(server: Running) -> None:
@@ -334,17 +345,15 @@ async def test_what_is_pipelined_before_a_websocket_is_answered_before_it(server
         async with Line(server) as line:
             await line.send(HEALTH + upgrade(server))
             assert (await line.answer()).status == 200
-            try:
-                assert (await line.answer()).status == 101
-            except asyncio.IncompleteReadError as closed:
-                assert closed.partial == b""
+            answer = await line.answer_or_end()
+            assert answer is None or answer.status == 101
 
 
-async def test_pages_may_be_pipelined(server: Running) -> None:
+async def test_of_pipelined_pages_the_first_is_answered_and_the_others_may_be_sent_again(server: Running) -> None:
     async with Line(server) as line:
         await line.send(HEALTH * 20)
-        for _ in range(20):
-            assert (await line.answer()).json == {"status": "ok"}
+        assert (await line.answer()).json == {"status": "ok"}
+        assert await line.rest() == b""
 
 
 async def test_a_socket_path_fetched_as_a_page_gets_a_word_of_explanation(server: Running) -> None:

@@ -1,13 +1,14 @@
 """What must hold of the HTTP API whatever it is sent."""
 
 import asyncio
+import itertools
 import json
 import re
 from collections.abc import Sequence
 from typing import Any, cast
 
 from desk import NOW, OURS, Desk, signed_target
-from driver import Keys, Pairs, credentials, encoded, raw, signature
+from driver import Keys, credentials, raw
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from uvicorn.config import Config
@@ -202,8 +203,8 @@ async def answers(desk: Desk, parts: Sequence[bytes]) -> tuple[bytes, bool]:
     """Give what is answered to `parts`, each received by itself, and whether the connection ends."""
     loop = asyncio.get_running_loop()
     options = Settings.model_construct()
-    services = Services(options, Wheel(loop), cast(Doors, None), desk.rest, Proxies(""))
-    doorman = Alone(services, cast(Config, None), ServerState(), {})
+    services = Services(options, Wheel(loop), cast("Doors", None), desk.rest, Proxies(""))
+    doorman = Alone(services, cast("Config", None), ServerState(), {})
     pipe = Pipe()
     pipe.set_protocol(Front(services, doorman, ServerState()))
     pipe.protocol.connection_made(pipe)
@@ -261,7 +262,7 @@ async def test_requests_are_answered_alike_however_they_are_cut(cuts: list[int],
     if is_by_request:
         places |= {sum(map(len, STREAM[:n])) for n in range(len(STREAM))}
     ordered = sorted(places)
-    parts = [stream[start:end] for start, end in zip(ordered, ordered[1:], strict=False)]
+    parts = [stream[start:end] for start, end in itertools.pairwise(ordered)]
     assert await answers(Desk(), parts) == await answers(Desk(), STREAM)
 
 
@@ -275,5 +276,5 @@ async def test_no_bytes_make_the_reader_of_http_raise(damage: list[tuple[int, by
     for place, wrong in damage:
         stream[place : place + len(wrong)] = wrong
     ordered = sorted({0, len(stream), *cuts})
-    written, _ = await answers(Desk(), [bytes(stream[a:b]) for a, b in zip(ordered, ordered[1:], strict=False)])
+    written, _ = await answers(Desk(), [bytes(stream[a:b]) for a, b in itertools.pairwise(ordered)])
     assert b"HTTP/1.1 5" not in written

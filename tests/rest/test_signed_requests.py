@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest

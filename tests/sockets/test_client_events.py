@@ -42,9 +42,7 @@ async def test_the_others_in_a_private_channel_hear_it(server: Running, connect:
 async def test_in_a_presence_channel_they_hear_from_whom(server: Running, connect: Dial, name: str) -> None:
     sender, other = await pair(connect, server, f"presence-{name}")
     await sender.send("client-typing", "x", f"presence-{name}")
-    await other.expect_frame(
-        {"event": "client-typing", "channel": f"presence-{name}", "data": "x", "user_id": "1"}
-    )
+    await other.expect_frame({"event": "client-typing", "channel": f"presence-{name}", "data": "x", "user_id": "1"})
     await sender.expect_nothing()
 
 

@@ -1,12 +1,13 @@
 """Messages and frames that no client library sends. Each is answered or closed, and the server serves on."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
 from running import Running
-from sockets.client import BINARY, CLOSE, PING, PONG, TEXT, Dial, RawSocket, client_frame, command, request
+from sockets.client import BINARY, CLOSE, LIMIT, PING, PONG, TEXT, Dial, RawSocket, client_frame, command, request
 from sockets.conftest import StillServes
 
 INVALID_JSON = "Received invalid JSON"
@@ -15,8 +16,8 @@ CONTINUATION, FINAL = 0, 0x80
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    """Give a server for these alone, so that a crash is found here."""
-    with Running(close_timeout=2) as running:
+    """Give a server for these alone, so that a crash is found here. It lets nobody go by giving up on them."""
+    with Running(close_timeout=3 * LIMIT) as running:
         yield running
 
 
@@ -125,6 +126,48 @@ async def test_a_command_without_its_data_is_told(server: Running, connect: Dial
     await socket.expect_nothing()
 
 
+LONG = "x" * 60_000
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"event": LONG},
+        {"event": f"pusher:{LONG}"},
+        {"event": f"client-{LONG}", "channel": "private-c", "data": 1},
+        {"event": "client-x", "channel": f"private-{LONG}", "data": 1},
+        {"event": "pusher:subscribe", "data": {"channel": LONG}},
+        {"event": "pusher:subscribe", "data": {"channel": f"/{LONG}"}},
+        {"event": "pusher:subscribe", "data": {"channel": f"#server-to-user-{LONG}"}},
+        {"event": "pusher:subscribe", "data": {"channel": f"private-{LONG}", "auth": "a:b"}},
+        {"event": "pusher:subscribe", "data": {"channel": "private-c", "auth": LONG}},
+        {"event": "pusher:subscribe", "data": {"channel": "private-c", "auth": f"{LONG}:b"}},
+        {"event": "pusher:subscribe", "data": {"channel": "private-c", "auth": f"app-key:{LONG}"}},
+        {"event": "pusher:subscribe", "data": {"channel": "private-c", "auth": "app-key:x", "channel_data": LONG}},
+        {"event": "pusher:unsubscribe", "data": {"channel": LONG}},
+    ],
+    ids=lambda frame: str(frame)[:60],
+)
+async def test_an_error_never_says_back_all_that_was_said(
+    server: Running, connect: Dial, frame: dict[str, object]
+) -> None:
+    socket = await connect(server)
+    await socket.send_text(json.dumps(frame))
+    while "error" in (told := await socket.receive())["event"]:
+        assert len(json.dumps(told)) < 2500
+        await socket.send("pusher:ping")
+    assert told["event"] == "pusher:pong"
+
+
+async def test_a_message_may_be_as_long_as_the_setting_says(server: Running, connect: Dial) -> None:
+    socket = await connect(server)
+    text = '{"event":"pusher:ping","data":""}'
+    await socket.send_text(text.replace('""', f'"{"x" * (65_536 - len(text))}"'))
+    await socket.expect_frame({"event": "pusher:pong", "data": "{}"})
+    await socket.send_text(text.replace('""', f'"{"x" * (65_537 - len(text))}"'))
+    await socket.expect_close(1009)
+
+
 NUMBERS = ["1" * 5_000, "-" + "9" * 50_000, "1e999", "1" + "0" * 50_000 + "e5", "0." + "1" * 50_000, "1e-99999999"]
 
 
@@ -157,9 +200,7 @@ async def test_huge_numbers_are_no_harm(
 
 
 @pytest.mark.parametrize("user_id", ["1" * 5_000, "-" + "9" * 50_000, "1e999"], ids=lambda number: number[:12])
-async def test_a_huge_number_is_no_user(
-    roomy: Running, connect: Dial, still_serves: StillServes, user_id: str
-) -> None:
+async def test_a_huge_number_is_no_user(roomy: Running, connect: Dial, still_serves: StillServes, user_id: str) -> None:
     socket = await connect(roomy)
     await socket.ask("presence-c", f'{{"user_id":{user_id}}}')
     assert (await socket.expect("pusher:error"))["message"].startswith("Invalid channel_data: ")
@@ -316,6 +357,7 @@ async def test_what_is_said_right_before_a_close_is_heard(server: Running, conne
         last_words = f'{{"event":"client-bye","channel":"{channel}","data":"x"}}'
         await raw.send(client_frame(last_words.encode()) + client_frame(b"\x03\xe8", CLOSE))
         await other.expect_frame({"event": "client-bye", "channel": channel, "data": "x", "user_id": "raw"})
+        raw.end()
         assert await other.expect("pusher_internal:member_removed") == {"user_id": "raw"}
 
 
@@ -341,9 +383,7 @@ EARLY: dict[str, tuple[bytes, Callable[[RawSocket], Awaitable[object]]]] = {
 
 
 @pytest.mark.parametrize("kind", EARLY)
-async def test_frames_may_come_with_the_handshake(
-    server: Running, still_serves: StillServes, kind: str
-) -> None:
+async def test_frames_may_come_with_the_handshake(server: Running, still_serves: StillServes, kind: str) -> None:
     """RFC 6455, 4.1 lets no client do this; a server that reads on after the request finds them all the same."""
     frames, then = EARLY[kind]
     async with RawSocket.open(server) as raw:
@@ -354,9 +394,7 @@ async def test_frames_may_come_with_the_handshake(
 
 
 @pytest.mark.parametrize("frames", [b"\x01\x80\0\0\0\0", b"\x01\x80\0\0\0\0" + b"\x00\x80\0\0\0\0" * 200_000])
-async def test_endless_empty_fragments_are_no_harm(
-    server: Running, still_serves: StillServes, frames: bytes
-) -> None:
+async def test_endless_empty_fragments_are_no_harm(server: Running, still_serves: StillServes, frames: bytes) -> None:
     async with RawSocket.open(server) as raw:
         await raw.upgrade()
         await raw.expect_event("pusher:connection_established")

@@ -4,17 +4,24 @@ import asyncio
 import http.client
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from running import Running
-from sockets.client import Dial, RawSocket, accept_of, eventually, request
+from sockets.client import LIMIT, Dial, RawSocket, accept_of, command, eventually, request
 
 Start = Callable[..., Running]
 
 SWIFT = "pusher-channels-protocol-7"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    """Give a server that lets nobody go by giving up on them: each close has to be done by both sides."""
+    with Running(close_timeout=3 * LIMIT) as running:
+        yield running
 
 
 async def test_the_first_frame_is_the_welcome_with_its_data_as_text(server: Running, dial: Dial) -> None:
@@ -32,7 +39,7 @@ async def test_the_activity_timeout_is_a_setting(start_server: Start, dial: Dial
 
 
 async def test_socket_ids_are_unique(server: Running, connect: Dial) -> None:
-    seen = set()
+    seen: set[str] = set()
     for _ in range(10):
         seen.update(socket.socket_id for socket in await asyncio.gather(*(connect(server) for _ in range(100))))
     assert len(seen) == 1000
@@ -139,7 +146,8 @@ async def test_the_place_of_one_who_leaves_is_free(
     await second.close()
 
     async def is_let_in() -> bool:
-        return (await (await dial(server)).receive())["event"] == "pusher:connection_established"
+        frame = await (await dial(server)).receive()
+        return bool(frame["event"] == "pusher:connection_established")
 
     await eventually(is_let_in, "the place did not become free")
     await (await dial(server)).expect_end(code, text)
@@ -152,6 +160,38 @@ async def test_a_quota_is_for_those_who_are_in_not_for_those_who_were_refused(
     for _ in range(5):
         await (await dial(server, "/app/nobody")).expect("pusher:error")
     await connect(server)
+
+
+@pytest.fixture
+def stored(start_server: Start) -> Callable[..., Running]:
+    """Give a way to start a server whose application is in its database, and has not been asked for yet."""
+
+    def start(**settings: object) -> Running:
+        server = start_server(migrate=True, app_id=None, app_key=None, app_secret=None, **settings)
+        made = json.loads(server.command("app", "create", "Stored", "--json"))
+        server.app_id, (pair,) = made["id"], made["key_pairs"]
+        server.key, server.secret = pair["key"], pair["secret"]
+        return server
+
+    return start
+
+
+async def test_commands_sent_before_the_application_was_found_wait_for_it(stored: Start) -> None:
+    server = stored()
+    async with RawSocket.open(server) as raw:
+        await raw.upgrade(then=b"".join(command("pusher:subscribe", channel=f"c{number}") for number in range(5)))
+        await raw.expect_event("pusher:connection_established")
+        for number in range(5):
+            assert f'"c{number}"'.encode() in (await raw.frame())[1]
+
+
+async def test_capacity_holds_when_all_come_at_once_to_an_application_that_has_to_be_looked_up(
+    stored: Start, dial: Dial
+) -> None:
+    server = stored(max_connections=3)
+    sockets = await asyncio.gather(*(dial(server) for _ in range(20)))
+    events = [(await socket.receive())["event"] for socket in sockets]
+    assert events.count("pusher:connection_established") == 3
 
 
 async def test_the_subprotocol_that_swift_asks_for_is_chosen(server: Running, dial: Dial) -> None:
@@ -203,3 +243,14 @@ async def test_what_is_said_after_a_refusal_is_not_heard(server: Running, dial: 
         await socket.expect("pusher:error")
         await socket.receive()
     assert socket.connection.close_code == 4001
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/apps/1/channels", "/nowhere"])
+async def test_a_connection_may_become_a_socket_after_other_requests(server: Running, path: str) -> None:
+    """As from proxies, which keep connections and put anybody's request on them."""
+    async with RawSocket.open(server) as raw:
+        await raw.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await raw.body(await raw.head())
+        await raw.send(request(server))
+        assert (await raw.head()).startswith("HTTP/1.1 101 ")
+        await raw.expect_event("pusher:connection_established")

@@ -226,7 +226,7 @@ async def test_a_refused_second_subscription_changes_no_members(server: Running,
     await ada.subscribe(channel, person("ada"))
     await watcher.expect(MEMBER_ADDED)
     await ada.ask(channel, person("eve"))
-    await ada.expect_refusal(channel, f"Existing subscription to channel {channel}", 400)
+    await ada.expect_error(f"Existing subscription to channel {channel}")
     await watcher.expect_nothing()
     await ada.unsubscribe(channel)
     assert await watcher.expect(MEMBER_REMOVED) == {"user_id": "ada"}
@@ -238,7 +238,9 @@ async def test_the_hundred_and_first_user_is_refused(server: Running, connect: D
         await socket.subscribe(channel, person(number))
     outside, again = crowd[100:]
     await outside.ask(channel, person("outside"))
-    await outside.expect_refusal(channel, f"Presence channel {channel} is over its limit of 100 members", 403)
+    await outside.expect_refusal(
+        channel, f"Presence channel {channel} is over its limit of 100 members", 403, "LimitReached"
+    )
     assert (await again.subscribe(channel, person(7)))["presence"]["count"] == 100
     assert [(await crowd[0].expect(MEMBER_ADDED))["user_id"] for _ in range(99)] == [str(n) for n in range(1, 100)]
     await crowd[0].expect_nothing()
@@ -250,7 +252,9 @@ async def test_the_place_of_a_member_who_leaves_is_free(start_server: Start, con
     await ada.subscribe(channel, person("ada"))
     for _ in range(3):
         await bob.ask(channel, person("bob"))
-        await bob.expect_refusal(channel, f"Presence channel {channel} is over its limit of 1 members", 403)
+        await bob.expect_refusal(
+            channel, f"Presence channel {channel} is over its limit of 1 members", 403, "LimitReached"
+        )
     await ada.unsubscribe(channel)
     assert (await bob.subscribe(channel, person("bob")))["presence"]["ids"] == ["bob"]
 
@@ -282,8 +286,8 @@ async def test_a_member_has_a_kilobyte_at_most(server: Running, connect: Dial, c
     room = 1024 - len(person("1", text=""))
     for text in ("x" * (room + 1), "é" * (room // 2 + 1)):
         await socket.ask(channel, person("1", text=text))
-        message = "The user_info of this member exceeds the allowed maximum (1024 bytes)"
-        await socket.expect_refusal(channel, message, 413)
+        message = "The channel_data of this member exceeds the allowed maximum (1024 bytes)"
+        await socket.expect_refusal(channel, message, 413, "LimitReached")
     await socket.subscribe(channel, person("1", text="x" * room))
 
 

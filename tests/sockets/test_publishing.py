@@ -47,7 +47,9 @@ async def test_data_arrives_as_it_was_given(
     await socket.expect_frame({"event": "event", "channel": name, "data": data})
 
 
-@pytest.mark.parametrize("event", ["App\\Events\\OrderShipped", ".order.shipped", 'a"b', "🎉", " ", "client-x", "é" * 200])
+@pytest.mark.parametrize(
+    "event", ["App\\Events\\OrderShipped", ".order.shipped", 'a"b', "🎉", " ", "client-x", "é" * 200]
+)
 async def test_the_name_of_an_event_may_be_anything(
     server: Running, connect: Dial, publish: Publish, name: str, event: str
 ) -> None:
@@ -186,7 +188,9 @@ async def test_a_large_crowd_hears_everything_in_order_while_others_come_and_go(
     await publishing
     for visits in await comings:
         for heard in visits:
-            assert heard == list(range(heard[0], heard[0] + len(heard))) if heard else not heard, "an event was left out"
+            assert heard == list(range(heard[0], heard[0] + len(heard))) if heard else not heard, (
+                "an event was left out"
+            )
         everything = [number for heard in visits for number in heard]
         assert everything == sorted(set(everything)), "an event was heard twice, or out of order"
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pusher import Pusher  # type: ignore[import-untyped]
 
 from running import Running
-from sockets.client import PING, Dial, RawSocket, client_frame, command, eventually, resident_bytes
+from sockets.client import LIMIT, PING, Dial, RawSocket, client_frame, command, eventually, resident_bytes
 from sockets.conftest import StillServes
 
 Start = Callable[..., Running]
@@ -36,7 +36,7 @@ def flood(publisher: Pusher, channel: str) -> int:
 async def test_one_who_does_not_read_is_closed_and_told_why(
     start_server: Start, connect: Dial, backend: Backend, still_serves: StillServes
 ) -> None:
-    server = start_server(max_backlog_bytes=BACKLOG, close_timeout=60)
+    server = start_server(max_backlog_bytes=BACKLOG, close_timeout=3 * LIMIT)
     reader = await connect(server)
     await reader.subscribe("flood")
     async with RawSocket.open(server, receive_buffer=65_536) as slow:
@@ -66,7 +66,7 @@ async def test_many_who_never_read_are_cut_off(
         assert resident_bytes(server) - before < 20 * MEGABYTE
 
         async def are_gone() -> bool:
-            return publisher.channel_info("flood") == {"occupied": False}
+            return bool(publisher.channel_info("flood") == {"occupied": False})
 
         await eventually(are_gone, "slow readers are still subscribed")
     await still_serves(server)
@@ -87,9 +87,7 @@ async def test_a_flood_of_pings_whose_pongs_nobody_reads_is_cut_off(
     await still_serves(server)
 
 
-async def test_commands_whose_answers_nobody_reads_are_no_harm(
-    start_server: Start, still_serves: StillServes
-) -> None:
+async def test_commands_whose_answers_nobody_reads_are_no_harm(start_server: Start, still_serves: StillServes) -> None:
     server = start_server(max_backlog_bytes=BACKLOG)
     async with RawSocket.open(server, receive_buffer=65_536) as raw:
         await raw.upgrade()

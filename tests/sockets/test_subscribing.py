@@ -66,7 +66,7 @@ async def test_a_name_may_be_as_long_as_the_setting_says(start_server: Start, co
         assert await socket.subscribe("private-".ljust(limit, "x")) == {}
         await socket.ask("x" * (limit + 1))
         text = f"Channel name of {limit + 1} characters exceeds the allowed maximum ({limit})"
-        await socket.expect_refusal("x" * (limit + 1), text, 400)
+        await socket.expect_refusal("x" * (limit + 1), text, 400, "LimitReached")
 
 
 async def test_a_name_of_many_thousand_characters_is_not_told_back_whole(server: Running, connect: Dial) -> None:
@@ -162,16 +162,14 @@ async def test_a_refusal_may_be_told_as_pusher_does_alone(start_server: Start, c
     await socket.expect_nothing()
 
 
-@pytest.mark.parametrize(
-    ("channel", "data"), [("c", None), ("private-c", None), ("presence-c", '{"user_id":"1"}')]
-)
+@pytest.mark.parametrize(("channel", "data"), [("c", None), ("private-c", None), ("presence-c", '{"user_id":"1"}')])
 async def test_a_second_subscription_is_refused_and_the_first_stays(
     server: Running, connect: Dial, publish: Publish, channel: str, data: str | None
 ) -> None:
     socket = await connect(server)
     await socket.subscribe(channel, data)
     await socket.ask(channel, data)
-    await socket.expect_refusal(channel, f"Existing subscription to channel {channel}", 400)
+    await socket.expect_error(f"Existing subscription to channel {channel}")
     publish(server, channel, "once", "only")
     await socket.expect_frame({"event": "once", "channel": channel, "data": "only"})
     await socket.expect_nothing()
@@ -232,7 +230,7 @@ async def test_the_number_of_subscriptions_has_a_limit(start_server: Start, conn
     await socket.subscribe("one")
     await socket.subscribe("two")
     await socket.ask("three")
-    await socket.expect_refusal("three", "This connection is at its limit of 2 subscriptions", 403)
+    await socket.expect_refusal("three", "This connection is at its limit of 2 subscriptions", 403, "LimitReached")
     await socket.unsubscribe("one")
     await socket.subscribe("three")
 

@@ -4,10 +4,14 @@ Knows order: what was delivered first is written first, to those who were subscr
 not know when it is its turn; the hub decides.
 """
 
+import logging
 from collections import deque
 
+from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
 from hubbub.messages import Fact
+
+logger = logging.getLogger("hubbub.hub")
 
 
 class Batch:
@@ -26,14 +30,16 @@ class Batch:
         start = self.position
         part = self.audience if most >= len(self.audience) and not start else self.audience[start : start + most]
         frames = self.frames
-        if self.gone:
-            gone = self.gone
-            for connection in part:
-                if connection not in gone:
-                    connection.write(frames)
-        else:
-            for connection in part:
+        gone = self.gone or ()
+        for connection in part:
+            if gone and connection in gone:
+                continue
+            try:
                 connection.write(frames)
+            except Exception:
+                # It promised not to. One that breaks its promise must not silence the others.
+                logger.exception("a connection could not be written to")
+                connection.close(INTERNAL())
         self.position = start + len(part)
         return len(part)
 

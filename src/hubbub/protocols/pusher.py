@@ -92,11 +92,6 @@ class _ErrorOut(msgspec.Struct):
     data: _Error
 
 
-class _Joined(msgspec.Struct, omit_defaults=True):
-    user_id: str
-    user_info: Raw = NO_INFO
-
-
 _frame_decoder = msgspec.json.Decoder(_Frame)
 _encode = msgspec.json.Encoder().encode
 
@@ -130,10 +125,10 @@ def decode(text: str) -> Command:
         return _client_event(frame)
     match event:
         case "pusher:subscribe":
-            wanted = _convert(_unwrapped(frame.data), _subscription_decoder)
+            wanted = _convert(_control_data(frame), _subscription_decoder)
             return Subscribe(wanted.channel, wanted.auth or "", wanted.channel_data)
         case "pusher:unsubscribe":
-            return Unsubscribe(_convert(_unwrapped(frame.data), _unsubscription_decoder).channel)
+            return Unsubscribe(_convert(_control_data(frame), _unsubscription_decoder).channel)
         case "pusher:ping":
             return Ping()
         case "pusher:pong":
@@ -182,8 +177,8 @@ def encode(message: Fact | Reply) -> bytes:
             presence = {"presence": {"count": len(members), "ids": list(members), "hash": members}}
             return _encode(_Out("pusher_internal:subscription_succeeded", channel, _text(presence)))
         case MemberAdded(channel, who):
-            joined = _text(_Joined(who.user_id, who.info))
-            return _encode(_Out("pusher_internal:member_added", channel, joined))
+            about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
+            return _encode(_Out("pusher_internal:member_added", channel, _text(about)))
         case MemberRemoved(channel, user_id):
             return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": user_id})))
         case Welcome(socket_id, activity_timeout):
@@ -191,8 +186,8 @@ def encode(message: Fact | Reply) -> bytes:
             return _encode(_Out("pusher:connection_established", data=established))
         case Refused(code, text):
             return _encode(_ErrorOut("pusher:error", _Error(code, text)))
-        case SubscriptionRefused(channel, text, status):
-            why = _text({"type": "AuthError", "error": text, "status": status})
+        case SubscriptionRefused(channel, kind, text, status):
+            why = _text({"type": kind, "error": text, "status": status})
             return _encode(_Out("pusher:subscription_error", channel, why))
     raise TypeError(f"{type(message).__name__} is not told to clients")
 
@@ -210,9 +205,11 @@ _any_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _string_decoder = msgspec.json.Decoder(str)
 
 
-def _unwrapped(data: Raw) -> bytes | str:
-    """Give control data as JSON text: clients send an object, a few a string that holds one."""
-    raw = bytes(data)
+def _control_data(frame: _Frame) -> bytes | str:
+    """Give a control event's data as JSON text: clients send an object, a few a string that holds one."""
+    raw = bytes(frame.data)
+    if not raw:
+        raise INVALID_MESSAGE(problem=f"{frame.event} must contain data")
     return _convert(raw, _string_decoder) if raw.startswith(b'"') else raw
 
 

@@ -27,6 +27,9 @@ class Asgi(HttpToolsProtocol):
         self._services = services
         self._front = front
         self._is_reading_head = False
+        self._is_read = False
+        self._is_ending = False
+        self._progressed = False
         self._head_bytes = 0
         self.slot = 0
 
@@ -37,15 +40,17 @@ class Asgi(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, or give the connection back when another's request begins."""
-        is_between = not self._is_reading_head and self.cycle is not None and self.cycle.response_complete
+        if self._is_ending:
+            return
+        is_between = self._is_read and self.cycle is not None and self.cycle.response_complete
         if is_between and self._front.kind(data) is not Kind.OTHER:
             self._unset_keepalive_if_required()
             self._release()
             self._front.dispatch(self.transport, data)
             return
-        went_on = self._is_reading_head
+        self._progressed = False
         super().data_received(data)
-        if went_on and self._is_reading_head:
+        if self._is_reading_head and not self._progressed:
             self._head_bytes += len(data)
             self._check_head()
 
@@ -58,18 +63,51 @@ class Asgi(HttpToolsProtocol):
         """A request begins, and so does its time."""
         super().on_message_begin()
         self._is_reading_head = True
+        self._is_read = False
+        self._progressed = True
         self._head_bytes = 0
         self._services.wheel.watch(self, self._services.settings.head_timeout)
 
     def on_headers_complete(self) -> None:
-        """The head is there in time."""
+        """The head is there in time; so must be the body."""
         self._is_reading_head = False
-        self._services.wheel.forget(self)
-        super().on_headers_complete()
+        self._services.wheel.watch(self, self._services.settings.body_timeout)
+        settings = self._services.settings
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > settings.max_head_bytes:
+            self._refuse(HEAD_TOO_LARGE(limit=settings.max_head_bytes))
+        elif self.cycle is not None and not self.cycle.response_complete:
+            # Pipelined behind a page. RFC 9112, 9.3.2 lets the client send again what a close left unanswered.
+            self.cycle.keep_alive = False
+            self._is_ending = True
+            self._services.wheel.forget(self)
+        if not self._is_ending:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if not self._is_ending:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        self._is_read = True
+        if not self._is_ending:
+            self._services.wheel.forget(self)
+            super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over to the WebSocket, unless a page is still to be answered."""
+        if not self._is_ending:
+            super().handle_websocket_upgrade()
 
     def on_due(self) -> None:
-        """The head did not come in time."""
-        self._refuse(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
+        """The head, the body, or the client's end of a close did not come in time."""
+        settings = self._services.settings
+        limit = settings.head_timeout if self._is_reading_head else settings.body_timeout
+        if self._is_ending or self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self._refuse(REQUEST_TIMEOUT(limit=f"{limit:g}"))
 
     def _check_head(self) -> None:
         limit = self._services.settings.max_head_bytes
@@ -77,9 +115,18 @@ class Asgi(HttpToolsProtocol):
             self._refuse(HEAD_TOO_LARGE(limit=limit))
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._services.wheel.forget(self)
-        self.transport.write(render(refused(refusal), keep_alive=False))
-        self.transport.close()
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(render(refused(refusal), keep_alive=False))
+        else:
+            # What is still being answered must not write to a transport that is closed.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        self._is_ending = True
+        self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _release(self) -> None:
         self._services.wheel.forget(self)

@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from hubbub.errors import REQUEST_TIMEOUT
 from hubbub.transports.asgi import Asgi
 from hubbub.transports.http1 import Http1
-from hubbub.transports.kind import Kind
+from hubbub.transports.kind import Kind, origin_form
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 from hubbub.transports.websocket import WebSocket
@@ -42,9 +42,12 @@ class Doorman:
             return Kind.API
         if head.startswith(_SOCKET):
             return Kind.SOCKET
-        method, space, target = head.partition(b" ")
-        if space and target.startswith(b"/apps/"):
+        method, space, target = head.lstrip(b"\r\n").partition(b" ")
+        target = origin_form(target)
+        if target.startswith(b"/apps/"):
             return Kind.API
+        if target.startswith(b"/app/") and method == b"GET":
+            return Kind.SOCKET
         if (space and b"/apps/".startswith(target)) or (not space and len(method) <= _LONGEST_METHOD):
             return None
         return Kind.OTHER

@@ -14,8 +14,8 @@ import httptools
 from uvicorn.server import ServerState
 
 from hubbub import eager
-from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, REQUEST_TIMEOUT, Refusal
-from hubbub.transports.kind import Dispatcher, Kind
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, METHOD, REQUEST_TIMEOUT, Refusal
+from hubbub.transports.kind import Dispatcher, Kind, origin_form
 from hubbub.transports.request import Request
 from hubbub.transports.response import Response, refused, render
 from hubbub.transports.services import Services
@@ -47,14 +47,18 @@ class Http1(asyncio.Protocol):
         self._since = services.wheel.now
         self._head_bytes = 0
         self._unfinished_bytes = 0
+        self._progressed = False
+        self._headers: list[tuple[bytes, bytes]] = []
         self._target = b""
         self._body: bytes | bytearray = b""
+        self._hosts = 0
         self._expects_continue = False
         # What waits for its answer: requests, each with whether the connection lives on after it, or a refusal that
         # ends it. None, likewise, stands for a pipelined request that is not the API's.
         self._queue: deque[tuple[Request, bool] | Refusal | None] = deque()
         self._is_busy = False
         self._is_stopping = False
+        self._is_full = False
         self.slot = 0
 
     # What asyncio calls
@@ -63,7 +67,8 @@ class Http1(asyncio.Protocol):
         """Take the connection over."""
         self._transport = transport
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
-        self._services.wheel.watch(self, self._services.settings.head_timeout)
+        settings = self._services.settings
+        self._services.wheel.watch(self, min(settings.head_timeout, settings.keep_alive_timeout))
 
     def data_received(self, data: bytes) -> None:
         """Parse, then answer what is complete."""
@@ -74,11 +79,7 @@ class Http1(asyncio.Protocol):
             self._front.dispatch(self._transport, data)
             return
         self._feed(data)
-        if self._queue and not self._is_busy:
-            self._is_busy = True
-            if (task := eager.start(self._work())) is not None:
-                self._transport.pause_reading()
-                task.add_done_callback(lambda _: self._read_on())
+        self._go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what is not answered yet."""
@@ -87,11 +88,14 @@ class Http1(asyncio.Protocol):
         self._release()
 
     def pause_writing(self) -> None:
-        """Read no further requests of a client that does not read its answers."""
+        """Read and answer no further requests of a client that does not read its answers."""
+        self._is_full = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Read on."""
+        """Go on."""
+        self._is_full = False
+        self._go_on()
         self._read_on()
 
     # What uvicorn and the wheel call
@@ -112,10 +116,10 @@ class Http1(asyncio.Protocol):
             Phase.ENDING: 0.0,
         }
         left = self._since + limits[self._phase] - wheel.now
-        if left > 0 or (self._is_busy and self._phase is not Phase.ENDING):
+        if self._phase is not Phase.ENDING and (left > 0 or self._is_busy):
             wheel.watch(self, min(max(left, 0), settings.head_timeout))
         elif self._phase is Phase.IDLE:
-            self._transport.close()
+            self._end(None)
         elif self._phase is Phase.ENDING:
             self._transport.abort()
         else:
@@ -129,8 +133,11 @@ class Http1(asyncio.Protocol):
         self._since = self._services.wheel.now
         self._head_bytes = 0
         self._unfinished_bytes = 0
+        self._progressed = True
+        self._headers = []
         self._target = b""
         self._body = b""
+        self._hosts = 0
         self._expects_continue = False
 
     def on_url(self, part: bytes) -> None:
@@ -138,20 +145,31 @@ class Http1(asyncio.Protocol):
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count, and look for the one header that matters here."""
+        """Count, and look for the two headers that matter here. All are kept, for `_without_upgrade`."""
         self._head_bytes += len(name) + len(value)
-        if len(name) == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
+        if self._phase is not Phase.HEAD:  # a trailer, behind a chunked body
+            self._check_head(self._head_bytes)
+            return
+        self._headers.append((name, value))
+        if len(name) == 4 and name.lower() == b"host":
+            self._hosts += 1
+        elif len(name) == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
             self._expects_continue = True
 
     def on_headers_complete(self) -> None:
         """Check the size of the head, and wait for the body."""
         self._check_head(self._head_bytes + len(self._target))
+        if self._hosts > 1 or (not self._hosts and self._parser.get_http_version() != "1.0"):
+            # RFC 9112, 3.2: a server "MUST respond with a 400" to one that "lacks a Host header field" or has several.
+            raise BAD_REQUEST(problem="there must be one Host header")
         self._phase = Phase.BODY
         if self._expects_continue and not self._queue and not self._is_busy:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body. The first is kept as it is, for mostly it is all; more are put together."""
+        self._unfinished_bytes = 0
+        self._progressed = True
         if not self._body:
             self._body = part
         else:
@@ -166,17 +184,23 @@ class Http1(asyncio.Protocol):
         """Queue the request."""
         self._phase = Phase.IDLE
         self._since = self._services.wheel.now
-        if not self._target.startswith(PREFIX):
-            self._queue.append(None)
+        parser = self._parser
+        if parser.should_upgrade():
             return
-        request = Request(self._parser.get_method(), self._target, bytes(self._body), self._parser.get_http_version())
+        target = self._target
+        if not target.startswith(PREFIX):
+            target = origin_form(target)
+            if not target.startswith(PREFIX):
+                self._queue.append(None)
+                return
+        request = Request(parser.get_method(), target, bytes(self._body), parser.get_http_version())
         self._body = b""
-        self._queue.append((request, self._parser.should_keep_alive()))
+        self._queue.append((request, parser.should_keep_alive()))
 
     # In between
 
     def _feed(self, data: bytes) -> None:
-        went_on = self._phase is Phase.HEAD
+        self._progressed = False
         size = len(data)
         try:
             while data:
@@ -184,11 +208,10 @@ class Http1(asyncio.Protocol):
                     self._parser.feed_data(data)
                     data = b""
                 except httptools.HttpParserUpgrade as upgrade:
-                    # RFC 9110, 7.8: "A server MAY ignore a received Upgrade header field"; Java's client sends one.
+                    data = self._without_upgrade() + data[upgrade.args[0] :]
                     self._parser = httptools.HttpRequestParser(self)
-                    data = data[upgrade.args[0] :]
-            if went_on and self._phase is Phase.HEAD:
-                # The parser keeps an unfinished header to itself: count what it was fed.
+            if self._phase is not Phase.IDLE and not self._progressed:
+                # The parser keeps an unfinished header, trailer or chunk extension to itself: count what it was fed.
                 self._unfinished_bytes += size
                 self._check_head(self._unfinished_bytes)
         except Refusal as refusal:
@@ -197,14 +220,38 @@ class Http1(asyncio.Protocol):
             cause = error.__context__
             self._queue.append(cause if isinstance(cause, Refusal) else BAD_REQUEST(problem=str(error)))
 
+    def _without_upgrade(self) -> bytes:
+        """Give the head just read as if no upgrade had been offered: the parser, which saw one, left out the body.
+
+        RFC 9110, 7.8: "A server MAY ignore a received Upgrade header field". Java's client sends one with each request.
+        """
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            raise METHOD(method="CONNECT", allow="GET, POST")
+        lines = [b"%s %s HTTP/%s" % (method, self._target, self._parser.get_http_version().encode())]
+        if any(name.lower() == b"connection" and b"close" in value.lower() for name, value in self._headers):
+            lines.append(b"Connection: close")
+        lines += [
+            b"%s: %s" % header for header in self._headers if header[0].lower() not in (b"upgrade", b"connection")
+        ]
+        return b"\r\n".join((*lines, b"", b""))
+
     def _check_head(self, size: int) -> None:
         limit = self._services.settings.max_head_bytes
         if size > limit:
             raise HEAD_TOO_LARGE(limit=limit)
 
+    def _go_on(self) -> None:
+        """Answer what is queued, if that can be done now."""
+        if not self._queue or self._is_busy or self._is_full:
+            return
+        self._is_busy = True
+        if (task := eager.start(self._work())) is not None:
+            self._transport.pause_reading()
+            task.add_done_callback(lambda _: self._read_on())
+
     async def _work(self) -> None:
-        """Answer what is queued, then let go."""
-        while self._queue and self._phase is not Phase.ENDING:
+        while self._queue and not self._is_full and self._phase is not Phase.ENDING:
             match self._queue.popleft():
                 case (request, keep_alive):
                     await self._answer(request, keep_alive=keep_alive)
@@ -243,14 +290,16 @@ class Http1(asyncio.Protocol):
             self._transport.write(render(refused(refusal), keep_alive=False))
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._services.wheel.watch(self, self._services.settings.close_timeout)
         else:
             self._transport.close()
+        self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _read_on(self) -> None:
-        if not self._is_busy and not self._transport.is_closing():
+        if not self._is_busy and not self._is_full and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _release(self) -> None:
         self._services.wheel.forget(self)
         self._state.connections.discard(self)
+        # The parser holds this connection, and this the parser: a cycle that only the collector would find.
+        del self._parser

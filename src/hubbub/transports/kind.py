@@ -1,6 +1,7 @@
 """The kinds of traffic on the one port, and what their owners ask of who tells them apart."""
 
 import asyncio
+import re
 from enum import Enum
 from typing import Protocol
 
@@ -11,6 +12,14 @@ class Kind(Enum):
     API = "the signed HTTP API"
     SOCKET = "a WebSocket"
     OTHER = "the ASGI application"
+
+
+_ABSOLUTE = re.compile(rb"https?://[^/?# ]*", re.IGNORECASE)
+
+
+def origin_form(target: bytes) -> bytes:
+    """Give a request target without scheme and host: RFC 9112, 3.2.2 says a server "MUST accept" them in requests."""
+    return _ABSOLUTE.sub(b"", target, count=1) if target[:4].lower() == b"http" else target
 
 
 class Dispatcher(Protocol):

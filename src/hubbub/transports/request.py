@@ -16,6 +16,7 @@ from hubbub.errors import (
     BODY_MD5,
     BODY_MD5_MISSING,
     PARAMETER_MISSING,
+    PARAMETER_REPEATED,
     REQUEST_SIGNATURE,
     SIGNING_VERSION,
     SIGNING_VERSION_MISSING,
@@ -27,6 +28,8 @@ from hubbub.signing import body_md5, is_signature, request_text
 
 WINDOW: Final = 600
 """Seconds that a request's timestamp may be off."""
+
+_CHECKED: Final = ("auth_key", "auth_version", "auth_timestamp")
 
 _SHOWN = 2048
 """Characters of the request that are told back in an error."""
@@ -66,6 +69,11 @@ class Parameters:
         """Give a parameter's value."""
         return self._values.get(key)
 
+    def repeated(self, prefix: str) -> str | None:
+        """Give a parameter whose name begins with `prefix` and that is there more than once, if there is one."""
+        names = [key for key in (key.lower() for key, _ in self._pairs) if key.startswith(prefix)]
+        return next((name for name in names if names.count(name) > 1), None) if len(names) > len(set(names)) else None
+
     def list(self, key: str) -> list[str] | None:
         """Give all values of `key[]`, `key[0]`, …; None when there are none."""
         values = [value for name, value in self._pairs if name.lower().partition("[")[0] == key and "[" in name]
@@ -82,6 +90,8 @@ def verify(request: Request, given: Parameters, app: Application, key: str, now:
 
     Gives the parameters as their signer read them. Raises the 401 that says what is wrong, in Pusher's words.
     """
+    if (name := given.repeated("auth_")) is not None:
+        raise PARAMETER_REPEATED(name=name[:_SHOWN])
     version = given.get("auth_version")
     if version is None:
         raise SIGNING_VERSION_MISSING()
@@ -94,7 +104,7 @@ def verify(request: Request, given: Parameters, app: Application, key: str, now:
     secret = app.secret_of(key)
     assert secret is not None, "the application was found by this key"
     read = _as_signed(request, secret, signature)
-    if read is None:
+    if read is None or any(read.get(name) != given.get(name) for name in _CHECKED):
         raw = next(_texts(request))[1]
         raise REQUEST_SIGNATURE(signed=json.dumps(raw[:_SHOWN])[1:-1], signature=signature[:_SHOWN])
     md5 = read.get("body_md5")
@@ -138,8 +148,8 @@ def _texts(request: Request) -> Iterator[tuple[Pairs, str]]:
         yield pairs, request_text(method, path, pairs)
         if "%" in path:
             yield pairs, request_text(method, unquote(path), pairs)
-        if any("[" in key for key, _ in pairs):
-            yield pairs, request_text(method, path, _joined(pairs))
+        if (joined := _joined(pairs)) is not None:
+            yield pairs, request_text(method, path, joined)
 
 
 def _readings(query: str) -> Iterator[Pairs]:
@@ -154,10 +164,19 @@ def _readings(query: str) -> Iterator[Pairs]:
     yield raw
 
 
-def _joined(pairs: Pairs) -> Pairs:
-    """Put lists into one parameter with commas, as PHP's library does before it signs."""
-    joined: dict[str, str] = {}
+def _joined(pairs: Pairs) -> Pairs | None:
+    """Put lists into one parameter with commas, as PHP's library does before it signs; None where there is no list.
+
+    None also where a list's name is a parameter of its own: what is signed must hold everything that is read.
+    """
+    lists: dict[str, list[str]] = {}
+    joined: Pairs = []
     for key, value in pairs:
         name, bracket, _ = key.partition("[")
-        joined[name] = f"{joined[name]},{value}" if bracket and name in joined else value
-    return list(joined.items())
+        if bracket:
+            lists.setdefault(name.lower(), []).append(value)
+        else:
+            joined.append((key, value))
+    if not lists or any(key.lower() in lists for key, _ in joined):
+        return None
+    return joined + [(name, ",".join(values)) for name, values in lists.items()]

@@ -16,11 +16,12 @@ _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\
 
 
 class Response(msgspec.Struct, frozen=True):
-    """Status, body and content type."""
+    """Status, body and content type; `allow` names the methods that a 405 asks for."""
 
     status: int
     body: bytes
     content_type: bytes = JSON
+    allow: str = ""
 
 
 EMPTY: Final = Response(200, b"{}")
@@ -28,7 +29,8 @@ EMPTY: Final = Response(200, b"{}")
 
 def refused(refusal: Refusal) -> Response:
     """Give a refusal as Pusher does: its text as plain text, ending in a newline."""
-    return Response(refusal.status, refusal.message.encode("utf-8", "replace") + b"\n", TEXT)
+    body = refusal.message.encode("utf-8", "replace") + b"\n"
+    return Response(refusal.status, body, TEXT, str(refusal.facts.get("allow", "")))
 
 
 def render(response: Response, *, keep_alive: bool = True, version: str = "1.1", has_body: bool = True) -> bytes:
@@ -39,6 +41,8 @@ def render(response: Response, *, keep_alive: bool = True, version: str = "1.1",
         connection = b"Connection: keep-alive\r\n"
     else:
         connection = b""
+    if response.allow:
+        connection += b"Allow: %s\r\n" % response.allow.encode()
     body = response.body
     return b"".join(
         (

@@ -76,7 +76,7 @@ class Rest:
     async def _admit(self, request: Request, app_id: str, method: bytes) -> tuple[Application, Parameters]:
         """Give the application that signed the request, and its parameters; raise 401, 403 or 405 otherwise."""
         if request.method != method:
-            raise METHOD(method=request.method.decode("latin-1"))
+            raise METHOD(method=request.method.decode("latin-1"), allow=method.decode())
         given = parameters(request)
         key = given.get("auth_key")
         if not key:

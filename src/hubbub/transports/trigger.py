@@ -116,9 +116,7 @@ def _checked(given: _Body, data: str | None, settings: AppSettings) -> Trigger:
         raise EVENT_NAME_TOO_LONG(length=len(name), limit=settings.max_event_name_length)
     if name.startswith(("pusher:", "pusher_internal:")):
         raise EVENT_NAME_RESERVED(event=name)
-    if len(data) > settings.max_event_bytes or (
-        not data.isascii() and len(data.encode("utf-8", "surrogatepass")) > settings.max_event_bytes
-    ):
+    if len(data) > settings.max_event_bytes or (not data.isascii() and len(data.encode()) > settings.max_event_bytes):
         raise DATA_TOO_LARGE(limit=settings.max_event_bytes)
     if given.socket_id is not None and _SOCKET_ID.fullmatch(given.socket_id) is None:
         raise SOCKET_ID_INVALID(socket_id=given.socket_id[:_SHOWN])
@@ -130,7 +128,7 @@ def _text(raw: Raw) -> str | None:
 
     Libraries send strings; people with curl send objects.
     """
-    if raw == b"null":
+    if bytes(raw) == b"null":
         return None
     try:
         value = _data_decoder.decode(raw)
@@ -153,7 +151,7 @@ _TYPES: Final = {"channels": "a list of strings", "batch": "a list of events"}
 
 def _misshapen(problem: str) -> Refusal:
     """Put msgspec's "Expected `str | null`, got `int` - at `$.name`" into Pusher's words."""
-    field = re.search(r"`\$.*?\.?(\w+)(?:\[\.\.\.\])?`$", problem)
+    field = re.search(r"`\$.*?\.?(\w+)(?:\[[^]]*\])*`$", problem)
     if field is None:
         return BODY_INVALID(problem=problem)
     return WRONG_TYPE(name=field[1], type=_TYPES.get(field[1], "a string"))

@@ -58,9 +58,14 @@ def frame(payload: bytes) -> bytes:
 PUSHER: Final = Wire("pusher over websocket", lambda message: frame(pusher.encode(message)))
 
 # Swift asks for this subprotocol and gives up unless it, or none, is chosen.
-_SUBPROTOCOLS: Final = [
-    Subprotocol(f"pusher-channels-protocol-{n}") for n in range(pusher.NEWEST, pusher.OLDEST - 1, -1)
-]
+_SUBPROTOCOLS: Final = {f"pusher-channels-protocol-{number}" for number in range(pusher.OLDEST, pusher.NEWEST + 1)}
+
+
+class _Handshake(ServerProtocol):
+    """The library's protocol, with our choice of a subprotocol. As an argument it would make a cycle of each one."""
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        return next((name for name in subprotocols if name in _SUBPROTOCOLS), None)
 
 
 def _discard(_data: bytes) -> None:
@@ -74,6 +79,7 @@ class WebSocket(asyncio.Protocol):
         "_fragments",
         "_head",
         "_heard_at",
+        "_is_closing",
         "_is_pinged",
         "_is_text",
         "_protocol",
@@ -90,9 +96,7 @@ class WebSocket(asyncio.Protocol):
     def __init__(self, services: Services, state: ServerState) -> None:
         self._services = services
         self._state = state
-        self._protocol = ServerProtocol(
-            subprotocols=_SUBPROTOCOLS,
-            select_subprotocol=_select_subprotocol,
+        self._protocol = _Handshake(
             max_size=services.settings.max_message_bytes,
             logger=_logger,
         )
@@ -100,6 +104,7 @@ class WebSocket(asyncio.Protocol):
         self._fragments: bytearray | None = None
         self._is_text = True
         self._is_pinged = False
+        self._is_closing = False
         self._head: bytearray | None = bytearray()
         self._heard_at = services.wheel.now
         self.slot = 0
@@ -132,12 +137,16 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends no more: a WebSocket has no half-open state, so the transport closes."""
+        self.write = _discard
         self._protocol.receive_eof()
         self._send()
 
     def pause_writing(self) -> None:
         """Give up a client that reads too slowly: the transport holds more bytes than the limit."""
         self.write = _discard
+        self._is_closing = True
+        # Not even pongs may be added to what waits.
+        self._transport.pause_reading()
         self.close(TOO_SLOW(limit=self._services.settings.max_backlog_bytes))
 
     def resume_writing(self) -> None:
@@ -162,7 +171,7 @@ class WebSocket(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read on."""
-        if not self._transport.is_closing():
+        if not self._is_closing and not self._transport.is_closing():
             self._transport.resume_reading()
 
     # What uvicorn and the wheel call
@@ -260,7 +269,7 @@ class WebSocket(asyncio.Protocol):
 
     def _message(self, data: bytes | bytearray | memoryview) -> None:
         session = self._session
-        if session is None or self._protocol.state is not OPEN:
+        if session is None or self._is_closing:
             return
         if not self._is_text:
             refusal = BINARY_UNSUPPORTED()
@@ -270,6 +279,7 @@ class WebSocket(asyncio.Protocol):
             text = str(data, "utf-8")
         except UnicodeDecodeError:
             # RFC 6455, 8.1: an endpoint that finds text which is not UTF-8 "MUST _Fail the WebSocket Connection_".
+            self._is_closing = True
             self._protocol.fail(CloseCode.INVALID_DATA, "invalid UTF-8")
             return
         session.receive(text)
@@ -288,8 +298,13 @@ class WebSocket(asyncio.Protocol):
             self.write = _discard
 
     def _close(self, code: int, reason: str) -> None:
-        if self._protocol.state is not OPEN or self._transport.is_closing():
+        if self._transport.is_closing():
             return
+        if self._head is not None:
+            self._transport.close()
+        if self._protocol.state is not OPEN:
+            return
+        self._is_closing = True
         self._protocol.send_close(code, _shortened(reason))
         self._send()
         self._services.wheel.watch(self, self._services.settings.close_timeout)
@@ -299,11 +314,12 @@ class WebSocket(asyncio.Protocol):
 
         Closing with unread bytes in hand would reset the connection, and the client might never see why.
         """
+        self.write = _discard
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._services.wheel.watch(self, self._services.settings.close_timeout)
         else:
             self._transport.close()
+        self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _expire(self) -> None:
         """The request, or the client's side of a close, did not come in time."""
@@ -311,10 +327,6 @@ class WebSocket(asyncio.Protocol):
             self._refuse_head(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
         else:
             self._transport.abort()
-
-
-def _select_subprotocol(_protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    return next((name for name in offered if name in _SUBPROTOCOLS), None)
 
 
 def _parameters(query: str) -> dict[str, str]:

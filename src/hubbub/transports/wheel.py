@@ -5,11 +5,14 @@ notes the wheel's time; when its turn comes it looks whether it is really due.
 """
 
 import asyncio
+import logging
 import math
 from typing import Protocol
 
+logger = logging.getLogger("hubbub.wheel")
+
 TICK = 0.25
-"""Seconds between two turns, and so the precision of every timeout."""
+"""Seconds between two turns. A deadline is never kept early, and up to two turns late."""
 
 
 class Due(Protocol):
@@ -22,7 +25,7 @@ class Due(Protocol):
 
 
 class Wheel:
-    """Calls `on_due` of what is watched, some time within a tick after its deadline."""
+    """Calls `on_due` of what is watched, not before its deadline."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -63,4 +66,7 @@ class Wheel:
                 # Another of this turn may have forgotten it, or moved it.
                 if due.slot == self._turn:
                     due.slot = 0
-                    due.on_due()
+                    try:
+                        due.on_due()
+                    except Exception:
+                        logger.exception("a deadline could not be kept")
