@@ -2,7 +2,8 @@
 
 import asyncio
 
-from hubbub.apps import Application, Apps, KeyPair
+from hubbub.apps import MOST_QUESTIONS, Application, Apps, KeyPair
+from hubbub.errors import OVER_CAPACITY, Refusal
 from hubbub.settings import AppSettings, DeclaredApp
 
 
@@ -43,6 +44,15 @@ async def test_many_who_ask_at_once_share_one_question() -> None:
     apps = Apps(shelf)
     assert all(await asyncio.gather(*(apps.by_key("key") for _ in range(50))))
     assert shelf.asked == 1
+
+
+async def test_a_flood_of_unknown_keys_is_refused_and_passes() -> None:
+    apps = Apps(Shelf(application("1", "key")))
+    answers = await asyncio.gather(*(apps.by_key(f"unknown-{n}") for n in range(1000)), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, Refusal)]
+    assert len(refused) == 1000 - MOST_QUESTIONS
+    assert {refusal.reason for refusal in refused} == {OVER_CAPACITY}
+    assert await apps.by_key("key") is not None
 
 
 async def test_one_who_gives_up_does_not_take_the_answer_from_the_others() -> None:

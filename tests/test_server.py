@@ -140,10 +140,30 @@ def test_several_workers_need_a_shared_engine(tmp_path: Path) -> None:
 
 
 def test_half_a_declared_application_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "hubbub.toml").write_text("", encoding="utf-8")
-    status, said = refused(tmp_path, app_id="not an id")
+    assert refused(tmp_path, app_key="") == (2, "HUBBUB_APP_KEY: Field required\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"app_id": "not an id"}, "HUBBUB_APP_ID: "),
+        ({"ping_after": "inf"}, "HUBBUB_PING_AFTER: "),
+        ({"port": 70000}, "HUBBUB_PORT: "),
+        ({"config": "nowhere.toml"}, "HUBBUB_CONFIG: there is no file nowhere.toml"),
+        ({"config": "broken.toml"}, "broken.toml: "),
+        ({"tls_key": "broken.toml"}, "tls_certificate and tls_key are needed together"),
+        ({"tls_key": "nowhere", "tls_certificate": "nowhere"}, "HUBBUB_TLS_KEY: "),
+        ({"tls_key": "broken.toml", "tls_certificate": "broken.toml"}, "HUBBUB_TLS_CERTIFICATE, HUBBUB_TLS_KEY: "),
+        ({"database_url": "mysql://u:pa55@h/n"}, "sqlite"),
+        ({"trusted_proxies": "proxy.example.com"}, "HUBBUB_TRUSTED_PROXIES: "),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(wrong: dict[str, object], said: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("port =", encoding="utf-8")
+    status, told = refused(tmp_path, **wrong)
     assert status == 2
-    assert "HUBBUB_APP_ID" in said
+    assert said in told
+    assert "pa55" not in told
 
 
 def test_an_unknown_variable_is_refused_by_name(tmp_path: Path) -> None:

@@ -131,6 +131,31 @@ def test_flush_writes_everything_at_once() -> None:
     assert [client.heard for client in clients] == [["a"]] * 5
 
 
+class Broken(Recording):
+    """Breaks the promise that writing does not raise."""
+
+    @property
+    def write(self) -> Callable[[bytes], object]:
+        def fail(_data: bytes) -> None:
+            raise RuntimeError("broken")
+
+        return fail
+
+
+def test_a_connection_that_cannot_be_written_to_is_closed_and_silences_nobody() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=2)
+    before, broken, after = Recording(), Broken(), Recording()
+    for client in (before, broken, after):
+        hub.add("1", "room", client)
+    say(hub, "a")
+    turns.run()
+    say(hub, "b")
+    turns.run()
+    assert before.heard == after.heard == ["a", "b"]
+    assert [str(refusal.__cause__) for refusal in broken.refusals] == ["broken", "broken"]
+
+
 def test_a_message_is_packed_once_for_each_wire_however_many_listen() -> None:
     packed: list[Fact | Reply] = []
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from hubbub.transports.wheel import TICK, Wheel
 
 
@@ -70,3 +72,18 @@ async def test_one_that_is_forgotten_by_another_in_the_same_turn_is_not_called()
     await asyncio.wait_for(last.rang.wait(), 10)
     wheel.stop()
     assert len(called) == 1
+
+
+async def test_a_deadline_that_fails_does_not_keep_others_from_theirs(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Alarm):
+        def on_due(self) -> None:
+            raise RuntimeError("broken")
+
+    wheel, last = Wheel(asyncio.get_running_loop()), Alarm()
+    wheel.start()
+    wheel.watch(Failing(), 0)
+    wheel.watch(Failing(), 0)
+    wheel.watch(last, 0)
+    await asyncio.wait_for(last.rang.wait(), 10)
+    wheel.stop()
+    assert caplog.text.count("RuntimeError: broken") == 2

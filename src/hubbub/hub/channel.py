@@ -4,14 +4,11 @@ Knows order: what was delivered first is written first, to those who were subscr
 not know when it is its turn; the hub decides.
 """
 
-import logging
 from collections import deque
 
 from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
 from hubbub.messages import Fact
-
-logger = logging.getLogger("hubbub.hub")
 
 
 class Batch:
@@ -36,10 +33,11 @@ class Batch:
                 continue
             try:
                 connection.write(frames)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - it is passed on, to be logged
                 # It promised not to. One that breaks its promise must not silence the others.
-                logger.exception("a connection could not be written to")
-                connection.close(INTERNAL())
+                refusal = INTERNAL()
+                refusal.__cause__ = error
+                connection.close(refusal)
         self.position = start + len(part)
         return len(part)
 

@@ -32,4 +32,7 @@ class Connection(Protocol):
         """Takes bytes for the client. Neither blocks nor raises, whatever has become of the socket."""
 
     def close(self, refusal: Refusal) -> None:
-        """Ask that the socket be closed with this refusal's code. Done later, never inside a delivery."""
+        """Ask that the socket be closed with this refusal's code. Done later, never inside a delivery.
+
+        A refusal with a cause stands for a bug of ours, which is logged.
+        """
