@@ -154,8 +154,8 @@ class Session:
             self._start(self._leave_all())
 
     def ping(self) -> bool:
-        """Ask the client for a sign of life; False when its protocol version need not answer."""
-        if self.protocol < pusher.ANSWERS_PINGS:
+        """Ask the client for a sign of life; False when it need not answer, by its version or for want of a welcome."""
+        if self.protocol < pusher.ANSWERS_PINGS or not self.socket_id:
             return False
         self._reply(Ping())
         return True

@@ -79,6 +79,7 @@ class WebSocket(asyncio.Protocol):
         "_fragments",
         "_head",
         "_heard_at",
+        "_is_closed",
         "_is_closing",
         "_is_pinged",
         "_is_text",
@@ -104,7 +105,8 @@ class WebSocket(asyncio.Protocol):
         self._fragments: bytearray | None = None
         self._is_text = True
         self._is_pinged = False
-        self._is_closing = False
+        self._is_closing = False  # nothing the client says is obeyed any more
+        self._is_closed = False  # the close frame is written, and nothing may follow it
         self._head: bytearray | None = bytearray()
         self._heard_at = services.wheel.now
         self.slot = 0
@@ -145,8 +147,6 @@ class WebSocket(asyncio.Protocol):
         """Give up a client that reads too slowly: the transport holds more bytes than the limit."""
         self.write = _discard
         self._is_closing = True
-        # Not even pongs may be added to what waits.
-        self._transport.pause_reading()
         self.close(TOO_SLOW(limit=self._services.settings.max_backlog_bytes))
 
     def resume_writing(self) -> None:
@@ -173,7 +173,7 @@ class WebSocket(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read on."""
-        if not self._is_closing and not self._transport.is_closing():
+        if not self._transport.is_closing():
             self._transport.resume_reading()
 
     # What uvicorn and the wheel call
@@ -292,11 +292,13 @@ class WebSocket(asyncio.Protocol):
         """Write what the library has to say: handshake, pongs, closes."""
         transport = self._transport
         for data in self._protocol.data_to_send():
-            if data:
-                transport.write(data)
-            else:
+            if not data:
                 self._end()
+            elif not self._is_closed:
+                transport.write(data)
         if self._protocol.close_expected():
+            # Whatever else, pongs to one who does not read them among it, would come after the close.
+            self._is_closed = True
             self.write = _discard
 
     def _close(self, code: int, reason: str) -> None:
