@@ -73,6 +73,18 @@ def test_the_excluded_connection_misses_only_what_excludes_it() -> None:
     assert (one.heard, two.heard) == (["a", "c"], ["a", "b"])
 
 
+def test_what_comes_while_a_large_channel_is_written_to_makes_one_write() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=2)
+    clients = audience(hub, 6)
+    for text in "abcdef":
+        say(hub, text)
+        turns.turn()
+    turns.run()
+    assert all(client.heard == list("abcdef") for client in clients)
+    assert max(len(client.writes) for client in clients) < 4
+
+
 def test_a_connection_hears_nothing_from_before_it_joined() -> None:
     turns = Turns()
     hub = Hub(turns)

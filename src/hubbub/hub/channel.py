@@ -26,20 +26,20 @@ class Batch:
         """Write to at most `most` of those left; give how many that were."""
         start = self.position
         part = self.audience if most >= len(self.audience) and not start else self.audience[start : start + most]
+        self.position = start + len(part)
+        left = iter(part if not self.gone else [connection for connection in part if connection not in self.gone])
         frames = self.frames
-        gone = self.gone or ()
-        for connection in part:
-            if gone and connection in gone:
-                continue
+        while True:
             try:
-                connection.write(frames)
+                for connection in left:
+                    connection.write(frames)
             except Exception as error:  # noqa: BLE001 - it is passed on, to be logged
                 # It promised not to. One that breaks its promise must not silence the others.
                 refusal = INTERNAL()
                 refusal.__cause__ = error
                 connection.close(refusal)
-        self.position = start + len(part)
-        return len(part)
+            else:
+                return len(part)
 
     @property
     def is_done(self) -> bool:
@@ -101,8 +101,12 @@ class Channel:
         return rested
 
     def write(self, most: int) -> int:
-        """Make about `most` writes of what is on its way; give how many were made, more by a few exclusions."""
-        self._seal()
+        """Make at most `most` writes of what is on its way; give how many were made.
+
+        What comes while a batch is being written waits for its end, and then makes one batch.
+        """
+        if not self._batches:
+            self._seal()
         batches = self._batches
         written = 0
         while batches and written < most:

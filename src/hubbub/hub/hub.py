@@ -89,7 +89,9 @@ class Hub:
     def flush(self) -> None:
         """Write all that is on its way, now: for a server that stops."""
         while self._ready:
-            self._ready.popleft().write(most=2**31)
+            channel = self._ready.popleft()
+            while not channel.is_at_rest:
+                channel.write(most=2**31)
 
     def _turn(self) -> None:
         left = self._slice_size
