@@ -43,13 +43,13 @@ $(BIN)/pip:
 
 # `--no-build-isolation`: the build backend is pinned too, not fetched anew into a hidden environment.
 .venv/serve.stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/pip
-	$(BIN)/pip install --quiet -r requirements.txt -r requirements-build.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-build.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/pip check
 	@touch $@
 
 .venv/test.stamp: requirements-dev.txt .venv/serve.stamp
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # Without npm there is no stamp, and pytest skips by name the tests that need it, or fails them when CI=true.

@@ -26,7 +26,7 @@ def row(settings: Settings, variable: str) -> tuple[str, ...]:
         ("HUBBUB_PORT", "0", "4000"),
         ("HUBBUB_UDS", "-", "-"),
         ("HUBBUB_PING_AFTER", "2.5", "45"),
-        ("HUBBUB_DATABASE_URL", "****", "sqlite:///var/hubbub.db"),
+        ("HUBBUB_DATABASE_URL", "postgresql://admin:****@h/n", "sqlite:///var/hubbub.db"),
         ("HUBBUB_APP_KEY", "app-key", "-"),
         ("HUBBUB_APP_SECRET", "****", "-"),
         ("HUBBUB_APP_CLIENT_EVENTS", "true", "true"),

@@ -16,6 +16,10 @@ from websockets.sync.client import connect
 
 DECLARED = {"HUBBUB_APP_ID": "1", "HUBBUB_APP_KEY": "key", "HUBBUB_APP_SECRET": "s3cret-of-the-app"}
 LIMIT = 30
+UPGRADE = (
+    b"GET /app/key HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
 
 
 def environment(folder: Path, **settings: object) -> dict[str, str]:
@@ -31,6 +35,7 @@ def serving(folder: Path, *flags: str, **settings: object) -> Iterator[tuple[sub
         cwd=folder,
         env=environment(folder, **settings),
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     assert process.stdout is not None
@@ -181,8 +186,9 @@ def test_the_variables_kubernetes_makes_for_a_service_of_that_name_do_no_harm(tm
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         status, said = refused(tmp_path, "--port", str(taken.getsockname()[1]))
-    assert status != 0
+    assert status == 2
     assert "address already in use" in said.lower()
+    assert "Hubbub cannot listen on 127.0.0.1:" in said
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -196,3 +202,22 @@ def test_a_signal_ends_it_in_peace(sign: signal.Signals, tmp_path: Path) -> None
                 client.recv(LIMIT)
             assert client.close_code == 4200
         assert process.wait(LIMIT) == 0
+        assert process.stdout is not None
+        assert process.stdout.read().splitlines()[-1] == "Stopped."
+
+
+def test_a_second_interrupt_cuts_the_drain_short_without_a_traceback(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, "--port", "0", close_timeout=60, drain_timeout=60) as (process, address),
+        closing(socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])))) as mute,
+    ):
+        assert process.stdout is not None
+        mute.sendall(UPGRADE)
+        mute.settimeout(LIMIT)
+        while b"connection_established" not in mute.recv(4096):
+            pass
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline().startswith("Stopping: 1 sockets")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 0
+        assert "Traceback" not in process.stdout.read()

@@ -125,11 +125,12 @@ def seed() -> None:
     _print_fields(
         {
             "E-mail": seeded.email,
-            "Password": f"{seeded.password}  (to be changed at the first sign-in)",
+            "Password": seeded.password,
             "Token": seeded.token,
             **_names(seeded.application, with_secret=True),
         }
     )
+    typer.echo("Password and token are shown this once.")
 
 
 @commands.command()
@@ -213,7 +214,10 @@ def show_app(
         _print_json(_described(app, with_secret=secret))
         return
     changed = app.settings.model_dump(mode="json", exclude_defaults=True)
-    _print_fields({**_names(app, with_secret=secret), **{name: json.dumps(value) for name, value in changed.items()}})
+    hidden = {} if secret else {"Secret": "**** (--secret shows it)"}
+    _print_fields(
+        {**_names(app, with_secret=secret), **hidden, **{name: json.dumps(value) for name, value in changed.items()}}
+    )
 
 
 def _database_url() -> str:
@@ -225,10 +229,15 @@ def _database_url() -> str:
 def _ask_store(question: "Callable[[Store], Awaitable[Answer]]") -> Answer:
     """Give the answer of the store of the settings. Raises ConfigurationError when its schema is not current."""
     from hubbub.settings import ConfigurationError
-    from hubbub.store import Store
+    from hubbub.store import Store, missing_file
 
     async def ask() -> Answer:
-        store = Store.open(_database_url())
+        url = _database_url()
+        if (missing := missing_file(url)) is not None:
+            raise ConfigurationError(
+                f"There is no database at {missing} yet: run `hubbub migrate`, or go to the folder of your server."
+            )
+        store = Store.open(url)
         try:
             if not await store.is_current():
                 raise ConfigurationError("The database's tables are not those of this version: run `hubbub migrate`.")

@@ -68,6 +68,7 @@ TLS_REQUIRED = Reason(4000, 403, "Application only accepts TLS connections, reco
 UNKNOWN_KEY = Reason(4001, 401, "App key {key} not in this cluster. Did you forget to specify the cluster?")
 APP_DISABLED = Reason(4003, 403, "Application disabled")
 OVER_QUOTA = Reason(4004, 403, "Application is over its connection quota of {limit}")
+UPGRADE_REQUIRED = Reason(None, 426, "This address is for WebSocket clients, such as pusher-js")
 PATH_NOT_FOUND = Reason(4005, 404, "Path not found")
 VERSION_INVALID = Reason(4006, 400, "Invalid version string format: '{version}'")
 VERSION_UNSUPPORTED = Reason(4007, 400, "Unsupported protocol version: {version}, this server speaks 4 to 7")

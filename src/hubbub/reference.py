@@ -29,7 +29,12 @@ application that settings can declare, without a database row; in `hubbub.toml` 
 def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
     """Give variable, present value, default and help of every setting. `-` is no value."""
     server = [
-        (variable((name,)), _text(getattr(settings, name)), _default(field), field.description or "")
+        (
+            variable((name,)),
+            _database(settings) if name == "database_url" else _text(getattr(settings, name)),
+            _default(field),
+            field.description or "",
+        )
         for name, field in _server_fields()
     ]
     declared = [
@@ -108,6 +113,17 @@ def _text(value: Any) -> str:
             return str(int(value))
         case _:
             return str(value)
+
+
+def _database(settings: Settings) -> str:
+    """Show which database it is, and hide what may be a password."""
+    scheme, is_url, rest = settings.database_url.get_secret_value().partition("://")
+    if not is_url:
+        return HIDDEN
+    credentials, at, place = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    place = place.partition("?")[0] + (f"?{HIDDEN}" if "?" in place else "")
+    return f"{scheme}://{user}:{HIDDEN}@{place}" if at else f"{scheme}://{place}"
 
 
 def _code(text: str) -> str:

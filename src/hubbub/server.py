@@ -61,7 +61,7 @@ def serve(settings: Settings, *, show_keys: bool = False) -> None:
         migrate(url)
     for sign in (signal.SIGINT, signal.SIGTERM):
         # uvicorn raises the signal again when it has drained: a stop that was asked for is a success, status 0.
-        signal.signal(sign, lambda *_: sys.exit(0))
+        signal.signal(sign, lambda *_: None)
     Server(settings, Store.open(url), show_keys=show_keys).run()
 
 
@@ -107,23 +107,34 @@ class Server(uvicorn.Server):
         if not await self._store.is_current():
             await self._store.close()
             raise ConfigurationError("The database's tables are not those of this version: run `hubbub migrate`.")
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit:
+            # uvicorn has logged what the system said.
+            where = self._settings.uds or f"{self._settings.host}:{self._settings.port}"
+            raise ConfigurationError(
+                f"Hubbub cannot listen on {where}: choose with --host, --port or --uds, or their variables."
+            ) from None
         url = self._url()
         lines = [f"Hubbub is listening on {url}"]
         app = self._apps.declared or next(iter(await self._store.applications()), None)
-        if self._show_keys and app is not None:
+        if app is None:
+            lines.append("There is no application yet: run `hubbub app create NAME`.")
+        elif self._show_keys:
             lines += ["", f"Application {app.id}, {app.name}.", "", snippets(url, app), ""]
-        sys.stdout.write("\n".join([*lines, ""]))
-        sys.stdout.flush()
+        _say("\n".join(lines))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening, write what was accepted, close the sockets in waves, then the rest as uvicorn does."""
         for server in self.servers:
             server.close()
+        clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket)]
+        if clients:
+            limit = f"{self._settings.drain_timeout:g}"
+            _say(f"Stopping: {len(clients)} sockets are told to come back, for {limit} s at most. Once more cuts them.")
         self._services.doors.node.hub.flush()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.drain_timeout
-        clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket)]
         # However small the waves, the last is sent off at half time, and may still say goodbye.
         most_waves = max(int(self._settings.drain_timeout / 2 / WAVE_SECONDS), 1)
         wave = max(self._settings.drain_wave, math.ceil(len(clients) / most_waves))
@@ -134,6 +145,10 @@ class Server(uvicorn.Server):
                 await asyncio.sleep(WAVE_SECONDS)
         self.config.timeout_graceful_shutdown = max(math.ceil(end - loop.time()), 1)
         await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves this out when it is told twice, and the site would end by a traceback.
+            await self.lifespan.shutdown()
+        _say("Stopped.")
 
     # Putting together
 
@@ -171,6 +186,12 @@ class Server(uvicorn.Server):
         scheme = "https" if self._settings.tls_certificate is not None else "http"
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def _say(text: str) -> None:
+    """Tell who started the server; what is for operators goes to the log."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _capacity(settings: Settings) -> int:

@@ -27,21 +27,12 @@ def snippets(url: str, app: Application) -> str:
 
 
 def _javascript(host: str, port: int, key: str, *, is_secure: bool) -> str:
-    options = json.dumps(
-        {
-            "cluster": "self",
-            "wsHost": host,
-            "wsPort": port,
-            "wssPort": port,
-            "forceTLS": is_secure,
-            "enabledTransports": ["ws", "wss"],
-        }
-    )
+    where = f"cluster: 'self', wsHost: '{host}', wsPort: {port}, wssPort: {port}, forceTLS: {json.dumps(is_secure)}"
     return "\n".join(
         (
             "const Pusher = require('pusher-js');",
-            f"const pusher = new Pusher('{key}', {options});",
-            "pusher.subscribe('lobby').bind('greeting', (data) => console.log(data));",
+            f"const pusher = new Pusher('{key}', {{ {where}, enabledTransports: ['ws', 'wss'] }});",
+            "pusher.subscribe('lobby').bind('greeting', (data) => console.log(data)); null",
         )
     )
 
@@ -55,6 +46,7 @@ def _curl(url: str, app_id: str, key: str, secret: str) -> str:
             'md5=$(printf %s "$body" | openssl dgst -md5 -r | cut -d" " -f1)',
             f'query="auth_key={key}&auth_timestamp=$(date +%s)&auth_version=1.0&body_md5=$md5"',
             f'sig=$(printf "POST\\n{path}\\n%s" "$query" | openssl dgst -sha256 -hmac \'{secret}\' -r | cut -d" " -f1)',
-            f'curl -X POST -H "Content-Type: application/json" -d "$body" "{url}{path}?$query&auth_signature=$sig"',
+            f'url="{url}{path}?$query&auth_signature=$sig"',
+            'curl -sS -w "\\n" -X POST -H "Content-Type: application/json" -d "$body" "$url"',
         )
     )

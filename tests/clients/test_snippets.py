@@ -19,7 +19,7 @@ def test_the_printed_lines_publish_to_the_printed_listener(server: Running) -> N
     app = Application(server.app_id, "Test", (KeyPair(server.key, server.secret),), AppSettings())
     lines = snippets(server.url, app).splitlines()
     listen = "\n".join(line for line in lines if line.startswith(("const ", "pusher.")))
-    publish = "\n".join(line for line in lines if line.startswith(("body=", "md5=", "query=", "sig=", "curl ")))
+    publish = "\n".join(line for line in lines if line.startswith(("body=", "md5=", "query=", "sig=", "url=", "curl ")))
     ready = "pusher.channel('lobby').bind('pusher:subscription_succeeded', () => console.log('ready'));"
     end = "pusher.channel('lobby').bind('greeting', () => pusher.disconnect());"
     listener = subprocess.Popen(
@@ -33,7 +33,7 @@ def test_the_printed_lines_publish_to_the_printed_listener(server: Running) -> N
         assert listener.stdout is not None
         assert listener.stdout.readline() == "ready\n"
         answer = subprocess.run(["bash", "-c", publish], capture_output=True, text=True, timeout=30, check=True)
-        assert answer.stdout == "{}"
+        assert answer.stdout == "{}\n"
         out, _ = listener.communicate(timeout=30)
     finally:
         listener.kill()

@@ -1,7 +1,7 @@
 """What is kept in the database, SQLite or PostgreSQL. Nothing outside this folder imports SQLAlchemy or Alembic."""
 
-from hubbub.store.database import is_sqlite
+from hubbub.store.database import is_sqlite, missing_file
 from hubbub.store.schema import migrate
 from hubbub.store.store import Store, UnknownOrganization
 
-__all__ = ["Store", "UnknownOrganization", "is_sqlite", "migrate"]
+__all__ = ["Store", "UnknownOrganization", "is_sqlite", "migrate", "missing_file"]

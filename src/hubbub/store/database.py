@@ -68,6 +68,14 @@ def is_sqlite(url: str) -> bool:
     return driver_url(url).get_backend_name() == "sqlite"
 
 
+def missing_file(url: str) -> Path | None:
+    """Give the whole path of the SQLite file at `url` if there is no such file; None for any other database."""
+    if not is_sqlite(url):
+        return None
+    path = Path(driver_url(url).database or "").absolute()
+    return None if path.exists() else path
+
+
 async def lock(connection: AsyncConnection) -> None:
     """Wait until no other process makes the schema or the first user; holds until the transaction ends.
 

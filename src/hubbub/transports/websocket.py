@@ -28,6 +28,7 @@ from hubbub.errors import (
     REQUEST_TIMEOUT,
     SHUTTING_DOWN,
     TOO_SLOW,
+    UPGRADE_REQUIRED,
     Refusal,
 )
 from hubbub.hub.connection import Wire
@@ -229,6 +230,10 @@ class WebSocket(asyncio.Protocol):
 
     def _open(self, request: Request) -> None:
         response = self._protocol.accept(request)
+        if response.status_code == UPGRADE_REQUIRED.status:
+            response.body = refused(UPGRADE_REQUIRED()).body
+            del response.headers["Content-Length"]
+            response.headers["Content-Length"] = str(len(response.body))
         self._protocol.send_response(response)
         self._send()
         if response.status_code != 101:
