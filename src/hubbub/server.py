@@ -109,11 +109,12 @@ class Server(uvicorn.Server):
             raise ConfigurationError("The database's tables are not those of this version: run `hubbub migrate`.")
         try:
             await super().startup(sockets)
-        except SystemExit:
-            # uvicorn has logged what the system said.
+        except (SystemExit, OSError) as error:
+            # Of host and port uvicorn has logged what the system said.
+            why = f" ({error.strerror})" if isinstance(error, OSError) else ""
             where = self._settings.uds or f"{self._settings.host}:{self._settings.port}"
             raise ConfigurationError(
-                f"Hubbub cannot listen on {where}: choose with --host, --port or --uds, or their variables."
+                f"Hubbub cannot listen on {where}{why}: choose with --host, --port or --uds, or their variables."
             ) from None
         url = self._url()
         lines = [f"Hubbub is listening on {url}"]
@@ -143,7 +144,8 @@ class Server(uvicorn.Server):
                 client.shutdown()
             if not self.force_exit:
                 await asyncio.sleep(WAVE_SECONDS)
-        self.config.timeout_graceful_shutdown = max(math.ceil(end - loop.time()), 1)
+        left = max(end - loop.time(), WAVE_SECONDS)
+        self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # goes to asyncio.wait_for as it is
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves this out when it is told twice, and the site would end by a traceback.

@@ -21,7 +21,7 @@ from pydantic_settings import (
 Count = Annotated[int, Field(ge=1)]
 CountOrUnlimited = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Bytes = Annotated[int, Field(ge=1)]
+Bytes = Annotated[int, Field(ge=1, le=2**31)]
 
 
 class ConfigurationError(Exception):

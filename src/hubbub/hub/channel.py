@@ -5,10 +5,17 @@ not know when it is its turn; the hub decides.
 """
 
 from collections import deque
+from collections.abc import Iterator
 
 from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
 from hubbub.messages import Fact
+
+LARGEST_WRITE = 65_536
+"""Bytes that are joined for one write. What a kernel's buffer takes at once needs no room in ours."""
+
+Framed = tuple[bytes, Connection | None]
+"""A frame and who shall not get it."""
 
 
 class Batch:
@@ -103,7 +110,8 @@ class Channel:
     def write(self, most: int) -> int:
         """Make at most `most` writes of what is on its way; give how many were made.
 
-        What comes while a batch is being written waits for its end, and then makes one batch.
+        What comes while a batch is being written waits for its end, and then goes out together, unless somebody joins
+        in between.
         """
         if not self._batches:
             self._seal()
@@ -130,11 +138,25 @@ class Channel:
         if self._batches is None:
             self._batches = deque()
         for wire, audience in self.audiences.items():
-            frames = [wire.pack(fact) for fact, _ in pending]
-            gone = {exclude for _, exclude in pending if exclude is not None and exclude in audience}
-            for connection in gone:
-                rest = [frame for frame, (_, exclude) in zip(frames, pending, strict=True) if exclude is not connection]
-                if rest:
-                    self._batches.append(Batch(b"".join(rest), [connection], None))
-            joined = frames[0] if len(frames) == 1 else b"".join(frames)
-            self._batches.append(Batch(joined, list(audience), gone or None))
+            everyone = list(audience)
+            for part in _parts([(wire.pack(fact), exclude) for fact, exclude in pending]):
+                gone = {exclude for _, exclude in part if exclude is not None and exclude in audience}
+                for connection in gone:
+                    rest = b"".join([frame for frame, exclude in part if exclude is not connection])
+                    if rest:
+                        self._batches.append(Batch(rest, [connection], None))
+                frames = part[0][0] if len(part) == 1 else b"".join([frame for frame, _ in part])
+                self._batches.append(Batch(frames, everyone, gone or None))
+
+
+def _parts(frames: list[Framed]) -> Iterator[list[Framed]]:
+    """Cut what goes out together into parts of about LARGEST_WRITE."""
+    part: list[Framed] = []
+    size = 0
+    for framed in frames:
+        if part and size + len(framed[0]) > LARGEST_WRITE:
+            yield part
+            part, size = [], 0
+        part.append(framed)
+        size += len(framed[0])
+    yield part

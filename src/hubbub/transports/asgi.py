@@ -11,7 +11,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.errors import HEAD_TOO_LARGE, REQUEST_TIMEOUT, Refusal
+from hubbub.errors import BAD_REQUEST, HEAD_TOO_LARGE, REQUEST_TIMEOUT, Refusal
 from hubbub.transports.kind import Dispatcher, Kind
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
@@ -31,6 +31,7 @@ class Asgi(HttpToolsProtocol):
         self._is_ending = False
         self._progressed = False
         self._head_bytes = 0
+        self._unfinished_bytes = 0
         self.slot = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -50,9 +51,10 @@ class Asgi(HttpToolsProtocol):
             return
         self._progressed = False
         super().data_received(data)
-        if self._is_reading_head and not self._progressed:
-            self._head_bytes += len(data)
-            self._check_head()
+        if not self._is_read and not self._progressed:
+            # The parser keeps an unfinished header or trailer to itself: count what it was fed.
+            self._unfinished_bytes += len(data)
+            self._check_head(self._unfinished_bytes)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
@@ -61,71 +63,115 @@ class Asgi(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins, and so does its time."""
+        if self._is_ending:
+            return
         super().on_message_begin()
         self._is_reading_head = True
         self._is_read = False
         self._progressed = True
         self._head_bytes = 0
+        self._unfinished_bytes = 0
         self._services.wheel.watch(self, self._services.settings.head_timeout)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header, and only count a trailer: nothing reads those."""
+        if self._is_ending:
+            return
+        self._head_bytes += len(name) + len(value)
+        self._check_head(self._head_bytes + len(self.url))
+        if self._is_reading_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is there in time; so must be the body."""
+        if self._is_ending:
+            return
         self._is_reading_head = False
         self._services.wheel.watch(self, self._services.settings.body_timeout)
-        settings = self._services.settings
-        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > settings.max_head_bytes:
-            self._refuse(HEAD_TOO_LARGE(limit=settings.max_head_bytes))
-        elif self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering():
             # Pipelined behind a page. RFC 9112, 9.3.2 lets the client send again what a close left unanswered.
-            self.cycle.keep_alive = False
-            self._is_ending = True
-            self._services.wheel.forget(self)
-        if not self._is_ending:
+            self._end_with_answer()
+        else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
+        self._progressed = True
+        self._unfinished_bytes = 0
         if not self._is_ending:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is there."""
+        if self._is_ending:
+            return
         self._is_read = True
-        if not self._is_ending:
-            self._services.wheel.forget(self)
-            super().on_message_complete()
+        self._services.wheel.forget(self)
+        super().on_message_complete()
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            # The parser takes what follows for the other protocol, body and all: it must not be read as a request.
+            self._end_with_answer()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket, unless a page is still to be answered."""
         if not self._is_ending:
             super().handle_websocket_upgrade()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser cannot read."""
+        self._refuse(BAD_REQUEST(problem=msg))
+
     def on_due(self) -> None:
         """The head, the body, or the client's end of a close did not come in time."""
         settings = self._services.settings
         limit = settings.head_timeout if self._is_reading_head else settings.body_timeout
-        if self._is_ending or self.transport.is_closing():
+        if self._is_ending:
             self.transport.abort()
         else:
             self._refuse(REQUEST_TIMEOUT(limit=f"{limit:g}"))
 
-    def _check_head(self) -> None:
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing to warn of: RFC 9110, 7.8 lets a server ignore an offer to upgrade."""
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _check_head(self, size: int) -> None:
         limit = self._services.settings.max_head_bytes
-        if self._head_bytes > limit:
+        if size > limit:
             self._refuse(HEAD_TOO_LARGE(limit=limit))
 
-    def _refuse(self, refusal: Refusal) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(render(refused(refusal), keep_alive=False))
+    def _end_with_answer(self) -> None:
+        """Read no further; the answer under way, or given, is the last."""
+        self._is_ending = True
+        self._services.wheel.forget(self)
+        if self._is_answering():
+            self.cycle.keep_alive = False
         else:
-            # What is still being answered must not write to a transport that is closed.
+            self._hang_up()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self._is_ending:
+            return
+        if self._is_answering() and not self.cycle.more_body:
+            # What is refused came behind a request that is being answered.
+            self._end_with_answer()
+            return
+        is_answered = self.cycle is not None and self.cycle.response_started and not self._is_reading_head
+        self._is_ending = True
+        if self._is_answering():
+            # Its application must not write to a transport that is closed.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        if not is_answered:
+            self.transport.write(render(refused(refusal), keep_alive=False))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
-        self._is_ending = True
         self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _release(self) -> None:

@@ -163,7 +163,7 @@ class Http1(asyncio.Protocol):
             # RFC 9112, 3.2: a server "MUST respond with a 400" to one that "lacks a Host header field" or has several.
             raise BAD_REQUEST(problem="there must be one Host header")
         self._phase = Phase.BODY
-        if self._expects_continue and not self._queue and not self._is_busy:
+        if self._expects_continue and not self._queue and not self._is_busy and not self._parser.should_upgrade():
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, part: bytes) -> None:

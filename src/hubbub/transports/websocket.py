@@ -158,8 +158,10 @@ class WebSocket(asyncio.Protocol):
         self.write = _discard
         self._services.wheel.forget(self)
         self._state.connections.discard(self)
-        # The library's parser is a generator that holds its protocol: a cycle that only the collector would find.
+        # The library's parser is a generator that holds its protocol, and its errors hold the parser: cycles that only
+        # the collector would find.
         self._protocol.parser.close()
+        self._protocol.parser_exc = self._protocol.handshake_exc = None
         if self._session is not None:
             self._session.end()
             self._session = None
