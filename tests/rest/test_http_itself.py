@@ -1,6 +1,7 @@
 """HTTP/1.1 as it goes over the one port: keep-alive, pipelining, odd but legal requests, and changes of owner."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,11 @@ JAVA = (
     "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
 )
 HEALTH = raw("GET", "/health")
+
+
+def page_head(*headers: str) -> bytes:
+    """Give the head of a POST to a page that takes none."""
+    return "\r\n".join(["POST /health HTTP/1.1", "Host: hubbub.test", *headers, "", ""]).encode()
 
 
 def publish(server: Running, channel: str, data: str = "d", *headers: str, version: str = "1.1") -> bytes:
@@ -362,3 +368,54 @@ async def test_a_socket_path_fetched_as_a_page_gets_a_word_of_explanation(server
         heard = await line.rest()
         assert heard.startswith(b"HTTP/1.1 426 ")
         assert b"\r\n\r\n" in heard
+
+
+@pytest.mark.parametrize("offer", [(), JAVA, ("Connection: Upgrade", "Upgrade: foo")], ids=["none", "h2c", "unknown"])
+async def test_the_late_body_of_a_page_is_never_read_as_a_request(server: Running, offer: tuple[str, ...]) -> None:
+    hidden = channel(server)
+    async with Line(server) as line:
+        await line.send(page_head(f"Content-Length: {len(hidden)}", *offer))
+        assert (await line.answer()).status == 405
+        with contextlib.suppress(ConnectionError):
+            await line.send(hidden)
+            await line.send(HEALTH)
+            answer = await line.answer_or_end()
+            assert answer is None or answer.json == {"status": "ok"}
+
+
+async def test_two_heads_that_are_too_large_in_one_segment_are_refused_once(server: Running) -> None:
+    large = raw("GET", "/health", b"", f"X: {'x' * 17_000}")
+    async with Line(server) as line:
+        await line.send(large + large)
+        assert (await line.answer()).status == 431
+        assert await line.rest() == b""
+
+
+@pytest.mark.parametrize("behind", [b"\x00\x01garbage\r\n\r\n", raw("GET", "/health", b"", f"X: {'x' * 17_000}")])
+async def test_a_page_is_answered_whatever_comes_behind_it(server: Running, behind: bytes) -> None:
+    async with Line(server) as line:
+        await line.send(HEALTH + behind)
+        assert (await line.answer()).json == {"status": "ok"}
+        assert await line.rest() == b""
+
+
+@pytest.mark.parametrize("trailer", [b"a: " + b"x" * 200 + b"\r\n", b"x" * 200])
+async def test_endless_trailers_of_a_page_are_cut_off(server: Running, trailer: bytes) -> None:
+    async with Line(server) as line:
+        await line.send(page_head("Transfer-Encoding: chunked") + b"0\r\n" + b"a: ")
+        assert (await line.answer()).status == 405
+        with contextlib.suppress(ConnectionError):
+            for _ in range(200):
+                await line.send(trailer * 10)
+        with contextlib.suppress(ConnectionError):
+            assert b"200 OK" not in await line.rest()
+
+
+async def test_an_answered_request_whose_body_never_comes_is_not_answered_again(
+    start_server: Callable[..., Running],
+) -> None:
+    server = start_server(body_timeout=0.5, close_timeout=0.5)
+    async with Line(server) as line:
+        await line.send(page_head("Content-Length: 10"))
+        assert (await line.answer()).status == 405
+        assert await line.rest() == b""

@@ -88,7 +88,8 @@ class Asgi(HttpToolsProtocol):
             return
         self._is_reading_head = False
         self._services.wheel.watch(self, self._services.settings.body_timeout)
-        if self._is_answering():
+        line = b"%s %s " % (self.parser.get_method(), self.url)
+        if self._is_answering() or self._front.kind(line) is not Kind.OTHER:
             # Pipelined behind a page. RFC 9112, 9.3.2 lets the client send again what a close left unanswered.
             self._end_with_answer()
         else:
@@ -108,7 +109,7 @@ class Asgi(HttpToolsProtocol):
         self._is_read = True
         self._services.wheel.forget(self)
         super().on_message_complete()
-        if self.parser.should_upgrade() and not self._should_upgrade():
+        if self.parser.should_upgrade() and not self._should_upgrade() and _has_body(self.headers):
             # The parser takes what follows for the other protocol, body and all: it must not be read as a request.
             self._end_with_answer()
 
@@ -177,3 +178,7 @@ class Asgi(HttpToolsProtocol):
     def _release(self) -> None:
         self._services.wheel.forget(self)
         self.connections.discard(self)
+
+
+def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
