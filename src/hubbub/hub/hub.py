@@ -5,8 +5,8 @@ Does not know the cluster, a protocol, a clock or the event loop: `schedule` is 
 per turn of the loop.
 
 What one channel receives within a turn, or while it is being written to, goes out in one piece for each subscriber:
-past the price of a `send` only fewer and larger writes help. Writing goes in slices, in rounds over the channels that have something to
-say, so that a fan-out to 10,000 (70 ms of sends) leaves room for others between its slices.
+past the price of a `send` only fewer and larger writes help. Writing goes in slices, in rounds over the channels that
+have something to say, so that a fan-out to 10,000 (70 ms of sends) leaves room for others between its slices.
 """
 
 from collections import deque
