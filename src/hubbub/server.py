@@ -110,6 +110,8 @@ class Server(uvicorn.Server):
         try:
             await super().startup(sockets)
         except (SystemExit, OSError) as error:
+            if self.lifespan.should_exit:
+                raise  # what could not be put together, uvicorn has logged
             # Of host and port uvicorn has logged what the system said.
             why = f" ({error.strerror})" if isinstance(error, OSError) else ""
             where = self._settings.uds or f"{self._settings.host}:{self._settings.port}"
