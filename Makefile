@@ -4,14 +4,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CLIENTS := tests/clients/node_modules
+CLIENT := client/js/node_modules
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/hubbub.conf
 
-.PHONY: help serve test lint docs clean
+.PHONY: help serve test lint docs client clean postgresql chromium
 
 help:
 	@echo "make serve   install, migrate, create example data, serve on 127.0.0.1:4000"
 	@echo "make test    lint, types, and every test, the stock clients included"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make docs    write docs/settings.md from the table of settings"
+	@echo "make client  build the JavaScript client that /js/pusher.js serves, after a change in client/js"
 	@echo "make clean   remove what the others installed; var/, the data, stays"
 
 # The last line has nothing for a shell to do, so make starts the server itself, and Ctrl-C or a SIGTERM reaches it.
@@ -21,7 +24,7 @@ serve: .venv/serve.stamp
 	$(BIN)/hubbub seed
 	$(BIN)/hubbub serve --show-keys
 
-test: lint $(CLIENTS)/.stamp
+test: lint $(CLIENTS)/.stamp $(CLIENT)/.stamp postgresql chromium
 	$(BIN)/pytest
 
 lint: .venv/test.stamp
@@ -33,8 +36,11 @@ docs: .venv/serve.stamp
 	$(BIN)/hubbub settings --markdown > .venv/settings.md
 	mv .venv/settings.md docs/settings.md
 
+client: $(CLIENT)/.stamp
+	cd client/js && node build.mjs
+
 clean:
-	rm -rf .venv $(CLIENTS) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(CLIENTS) $(CLIENT) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # `--clear`: a venv begun without ensurepip (Debian: apt install python3-venv) is there but has no pip.
 $(BIN)/pip:
@@ -53,13 +59,37 @@ $(BIN)/pip:
 	@touch $@
 
 # Without npm there is no stamp, and pytest skips by name the tests that need it, or fails them when CI=true.
-$(CLIENTS)/.stamp: tests/clients/package-lock.json tests/clients/package.json
+$(CLIENTS)/.stamp $(CLIENT)/.stamp: %/node_modules/.stamp: %/package-lock.json %/package.json
 	@if ! command -v npm >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update --quiet && \
 		apt-get install --quiet --yes --no-install-recommends nodejs npm ca-certificates; \
 	fi
 	@if command -v npm >/dev/null; then \
-		npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund && touch $@; \
+		npm ci --prefix $* --ignore-scripts --no-audit --no-fund && touch $@; \
 	else \
 		echo "npm is not installed: the tests that need it will be skipped"; \
+	fi
+
+# Debian's package would also start a server for the machine, unless it is told not to: the tests start their own.
+postgresql: .venv/test.stamp
+	@if PYTHONPATH=tests $(BIN)/python -c 'import postgres; raise SystemExit(postgres.programs() is None)'; then \
+		exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		mkdir -p $(dir $(NO_CLUSTER)) && \
+		echo 'create_main_cluster = false' > $(NO_CLUSTER) && \
+		apt-get update --quiet && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends postgresql; \
+		status=$$?; rm -f $(NO_CLUSTER); exit $$status; \
+	else \
+		echo "PostgreSQL is not installed: the tests that need it will be skipped"; \
+	fi
+
+chromium:
+	@if command -v chromium >/dev/null; then \
+		exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update --quiet && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends chromium; \
+	else \
+		echo "Chromium is not installed: the tests that need it will be skipped"; \
 	fi

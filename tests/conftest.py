@@ -1,4 +1,4 @@
-"""What every test may ask for: a live server, and the means of the machine."""
+"""What every test may ask for: a live server, a database of either kind (`databases`), and the means of the machine."""
 
 import os
 import shutil
@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 from pusher import Pusher  # type: ignore[import-untyped]
 
+import postgres
 from running import Running
 
 Start = Callable[..., Running]
 
+pytest_plugins = ["databases", "seeded", "tenants"]
+
 CLIENTS = Path(__file__).parent / "clients"
+CLIENT = Path(__file__).parent.parent / "client" / "js"
 
 
 def _node() -> str | None:
@@ -24,11 +28,25 @@ def _node() -> str | None:
     return None
 
 
+def _client() -> str | None:
+    if not (CLIENT / "node_modules" / ".stamp").is_file():
+        return "what the client is built with is not installed: run `make client`"
+    return _node()
+
+
 def _program(name: str) -> Callable[[], str | None]:
     return lambda: None if shutil.which(name) else f"{name} is not installed"
 
 
-NEEDS: dict[str, Callable[[], str | None]] = {"node": _node, "curl": _program("curl"), "openssl": _program("openssl")}
+NEEDS: dict[str, Callable[[], str | None]] = {
+    "node": _node,
+    "client": _client,
+    "chromium": _program("chromium"),
+    "curl": _program("curl"),
+    "openssl": _program("openssl"),
+    "postgresql": postgres.missing_server,
+    "postgresql programs": postgres.missing_programs,
+}
 """What a test may need of the machine, each with a look that tells what is missing."""
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from msgspec import Raw
 
 from hubbub.engine.memory import Memory
 from hubbub.engine.seam import Engine, Transition
@@ -24,15 +23,17 @@ class Hesitant(Memory):
         super().__init__()
         self._random = random.Random(7)
 
-    async def enter(self, app_id: str, channel: str, member: Member | None, limit: int) -> Transition:
+    async def enter(
+        self, app_id: str, channel: str, *, occupies: bool, member: Member | None, limit: int
+    ) -> Transition:
         await self._wait()
-        return await super().enter(app_id, channel, member, limit)
+        return await super().enter(app_id, channel, occupies=occupies, member=member, limit=limit)
 
-    async def leave(self, app_id: str, channel: str, user_id: str | None) -> Transition:
+    async def leave(self, app_id: str, channel: str, *, vacates: bool, user_id: str | None) -> Transition:
         await self._wait()
-        return await super().leave(app_id, channel, user_id)
+        return await super().leave(app_id, channel, vacates=vacates, user_id=user_id)
 
-    async def members(self, app_id: str, channel: str) -> dict[str, Raw]:
+    async def members(self, app_id: str, channel: str) -> dict[str, Member]:
         await self._wait()
         return await super().members(app_id, channel)
 
@@ -81,7 +82,7 @@ async def test_a_user_with_two_connections_comes_once_and_goes_once(watched: Wat
     assert watched.facts == [
         Occupied("presence-x"),
         MemberAdded("presence-x", Member("ann")),
-        MemberRemoved("presence-x", "ann"),
+        MemberRemoved("presence-x", Member("ann")),
         Vacated("presence-x"),
     ]
 
@@ -105,6 +106,30 @@ async def test_events_are_told_to_observers_and_subscribers(watched: Watched) ->
     watched.node.hub.flush()
     assert client.heard == ["Subscribed", "hello"]
     assert watched.facts == [Occupied("room"), Event("room", "said", "hello")]
+
+
+async def test_members_and_others_share_a_channel(watched: Watched) -> None:
+    """A member of an ordinary channel comes and goes while one who is no member stays, and the other way round."""
+    plain, ann = Recording(), Recording()
+    await watched.join(ann, channel="room")
+    await watched.node.join("1", "room", plain, None, 0)
+    await watched.leave(ann, channel="room")
+    assert await watched.node.is_occupied("1", "room")
+    await watched.join(ann, channel="room")
+    await watched.node.leave("1", "room", plain, None)
+    await watched.leave(ann, channel="room")
+    assert not await watched.node.is_occupied("1", "room")
+    came, gone = MemberAdded("room", Member("ann")), MemberRemoved("room", Member("ann"))
+    assert watched.facts == [Occupied("room"), came, gone, came, gone, Vacated("room")]
+
+
+async def test_a_welcome_replaces_the_word_of_the_wire_and_tells_the_members(watched: Watched) -> None:
+    told: list[dict[str, Member]] = []
+    ann, bob = Recording(), Recording()
+    await watched.node.join("1", "room", ann, Member("ann"), 9, welcome=told.append)
+    await watched.node.join("1", "room", bob, None, 0, welcome=told.append)
+    assert told == [{"ann": Member("ann")}, {"ann": Member("ann")}]
+    assert ann.writes == bob.writes == []
 
 
 async def test_joins_and_leaves_at_once_end_with_the_truth(watched: Watched) -> None:
@@ -132,8 +157,8 @@ async def test_joins_and_leaves_at_once_end_with_the_truth(watched: Watched) -> 
             case MemberAdded(_, member):
                 assert member.user_id not in present
                 present.add(member.user_id)
-            case MemberRemoved(_, user_id):
-                present.remove(user_id)
+            case MemberRemoved(_, member):
+                present.remove(member.user_id)
     assert not present
     assert not is_occupied
     assert watched.node.hub.channel("1", "presence-x") is None
@@ -152,4 +177,4 @@ async def test_counts_are_those_of_subscriptions_and_of_users(watched: Watched) 
 def test_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Member("ann").user_id = "bob"  # type: ignore[misc]
-    assert msgspec.json.encode(Member("ann")) == b'{"user_id":"ann","info":null}'
+    assert msgspec.json.encode(Member("ann")) == b'{"user_id":"ann","info":null,"online_at":0,"ref":""}'

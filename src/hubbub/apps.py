@@ -5,7 +5,7 @@ kept: an application created elsewhere is found at its first use. Does not know 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -53,16 +53,20 @@ class Source(Protocol):
 class Apps:
     """Applications by key: the declared one, those remembered, those of the source, in this order.
 
-    Many who ask at once for one that is not remembered share a single question to the source.
+    Many who ask at once for one that is not remembered share a single question to the source. `others` are found like
+    the declared one, without the source.
     """
 
-    def __init__(self, source: Source, declared: DeclaredApp | None = None) -> None:
+    def __init__(self, source: Source, declared: DeclaredApp | None = None, others: Sequence[Application] = ()) -> None:
         self._source = source
         self._declared = _application(declared) if declared is not None else None
+        self._fixed = {app.id for app in (*others, self._declared) if app is not None}
         self._by_key: dict[str, Application] = {}
         self._asked: dict[str, asyncio.Future[Application | None]] = {}
-        if self._declared is not None:
-            self._remember(self._declared)
+        self._forgettings = 0
+        for app in (*others, self._declared):
+            if app is not None:
+                self._remember(app)
 
     @property
     def declared(self) -> Application | None:
@@ -73,20 +77,38 @@ class Apps:
         """Find the application of an active key. Raises OVER_CAPACITY when too many are being looked for."""
         return self._by_key.get(key) or await self._ask(key)
 
+    def forget(self, app_id: str) -> None:
+        """Ask the source again for this application: it has changed there."""
+        if app_id in self._fixed:
+            return
+        self._forgettings += 1
+        # Nor may an answer be shared, or remembered, that was asked for before.
+        self._asked = {}
+        for key in [key for key, app in self._by_key.items() if app.id == app_id]:
+            del self._by_key[key]
+
     async def _ask(self, key: str) -> Application | None:
-        answer = self._asked.get(key)
-        if answer is None:
-            if len(self._asked) >= MOST_QUESTIONS:
-                raise OVER_CAPACITY()
-            answer = self._asked[key] = asyncio.ensure_future(self._source.application_by_key(key))
-            answer.add_done_callback(lambda _: self._asked.pop(key, None))
-        # Shielded: one asker who goes away must not cancel the question for the others.
-        app = await asyncio.shield(answer)
-        if app is None or (self._declared is not None and app.id == self._declared.id):
+        while True:
+            forgettings = self._forgettings
+            # Shielded: one asker who goes away must not cancel the question for the others.
+            app = await asyncio.shield(self._question(key))
+            if forgettings == self._forgettings:
+                break
+        if app is None or app.id in self._fixed:
             # Two applications of one id would share their channels: the declared one hides the stored one.
             return None
         self._remember(app)
         return app
+
+    def _question(self, key: str) -> asyncio.Future[Application | None]:
+        asked = self._asked
+        answer = asked.get(key)
+        if answer is None:
+            if len(asked) >= MOST_QUESTIONS:
+                raise OVER_CAPACITY()
+            answer = asked[key] = asyncio.ensure_future(self._source.application_by_key(key))
+            answer.add_done_callback(lambda _: asked.pop(key, None))
+        return answer
 
     def _remember(self, app: Application) -> None:
         for pair in app.key_pairs:

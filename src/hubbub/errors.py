@@ -68,6 +68,8 @@ TLS_REQUIRED = Reason(4000, 403, "Application only accepts TLS connections, reco
 UNKNOWN_KEY = Reason(4001, 401, "App key {key} not in this cluster. Did you forget to specify the cluster?")
 APP_DISABLED = Reason(4003, 403, "Application disabled")
 OVER_QUOTA = Reason(4004, 403, "Application is over its connection quota of {limit}")
+APP_GONE = Reason(4001, 401, "App key {key} is no longer in use")
+GRANT_ENDED = Reason(4009, 401, "The token that this connection was opened with is no longer valid")
 UPGRADE_REQUIRED = Reason(None, 426, "This address is for WebSocket clients, such as pusher-js")
 PATH_NOT_FOUND = Reason(4005, 404, "Path not found")
 VERSION_INVALID = Reason(4006, 400, "Invalid version string format: '{version}'")
@@ -119,6 +121,21 @@ CLIENT_EVENT_OUTSIDE = Reason(
 CLIENT_EVENT_RATE = Reason(
     4301, 429, "Client event rejected - more than {limit} client events per second from one connection"
 )
+
+# Phoenix Channels: refused at the upgrade, in an error reply to a message, or by closing.
+CONNECT_PARAMETER = Reason(None, 403, "Missing or invalid connect parameter: {name}")
+VSN_UNKNOWN = Reason(None, 403, "Unknown serializer version {vsn}: this server speaks 1.0.0 and 2.0.0")
+PHOENIX_MESSAGE = Reason(1007, 400, "Invalid message: {problem}")
+TOPIC_INVALID = Reason(None, 400, "Invalid topic '{topic}': use lobby:KEY, lobby:KEY:TOPIC or lobby:KEY/uid:UID")
+TOPIC_OTHER_APP = Reason(None, 403, "Topic '{topic}' is not of the application this socket connected to")
+TOPIC_OTHER_USER = Reason(None, 403, "A direct topic is only open to the user it names")
+TOPIC_OUTSIDE = Reason(None, 403, "The token of this socket does not cover topic '{topic}'")
+TOPIC_UNMATCHED = Reason(None, 400, "unmatched topic")  # sic: Phoenix's words
+PUSH_FORBIDDEN = Reason(None, 403, "The token of this socket may not send messages")
+PUSH_RESERVED = Reason(None, 400, "Event '{event}' cannot be sent by clients: its name is reserved")
+PUSH_ENCRYPTED = Reason(None, 403, "Messages of encrypted channels are only sent by their application")
+DIRECT_INVALID = Reason(None, 400, "Invalid direct message: {problem}")
+PAYLOAD_INVALID = Reason(None, 400, "The payload of a message must be an object")
 
 # The HTTP API. Status 401 unless told; bodies are plain text ending in a newline.
 PARAMETER_MISSING = Reason(None, 401, "Missing parameter: {name}")
@@ -176,3 +193,9 @@ BODY_TOO_LARGE = Reason(None, 413, "The request body exceeds the allowed maximum
 HEAD_TOO_LARGE = Reason(None, 431, "The request line and headers exceed the allowed maximum ({limit} bytes)")
 REQUEST_TIMEOUT = Reason(None, 408, "The request did not arrive within {limit} seconds")
 INTERNAL = Reason(None, 500, "Internal server error")
+
+# The JSON API and accounts.
+UNAUTHENTICATED = Reason(None, 401, "{problem}")
+FORBIDDEN = Reason(None, 403, "You may not do this: {problem}")
+UNKNOWN = Reason(None, 404, "Not found")
+INVALID = Reason(None, 422, "{summary}")  # its facts also hold `errors`, the messages of each field

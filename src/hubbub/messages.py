@@ -13,10 +13,16 @@ NO_INFO: Final = Raw(b"null")
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A user present in a channel: a non-empty id, and what the application says of the user as raw JSON."""
+    """A user present in a channel: a non-empty id, and what the application says of the user as raw JSON.
+
+    `online_at`, in milliseconds since 1970, and `ref` tell one stay of a user from the next; both are of the user's
+    first connection in the channel.
+    """
 
     user_id: str
     info: Raw = NO_INFO
+    online_at: int = 0
+    ref: str = ""
 
 
 # Commands
@@ -59,7 +65,7 @@ Command = Subscribe | Unsubscribe | ClientEvent | Ping | Pong
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something was published. `data` is the publisher's text, byte for byte.
+    """Something was published. `data` is the publisher's text, byte for byte; the base64 of bytes if `is_binary`.
 
     `user_id` is set for client events in presence channels, from the sender's subscription.
     """
@@ -68,20 +74,21 @@ class Event(msgspec.Struct, frozen=True):
     name: str
     data: str
     user_id: str | None = None
+    is_binary: bool = False
 
 
 class MemberAdded(msgspec.Struct, frozen=True):
-    """A user's first connection entered a presence channel."""
+    """A user's first connection entered a channel as a member."""
 
     channel: str
     member: Member
 
 
 class MemberRemoved(msgspec.Struct, frozen=True):
-    """A user's last connection left a presence channel."""
+    """A user's last connection left a channel. `member` is as the channel knew it."""
 
     channel: str
-    user_id: str
+    member: Member
 
 
 class Occupied(msgspec.Struct, frozen=True):
@@ -110,10 +117,10 @@ class Welcome(msgspec.Struct, frozen=True):
 
 
 class Subscribed(msgspec.Struct, frozen=True):
-    """A subscription stands. `members` maps user ids to their raw JSON info; None outside presence channels."""
+    """A subscription stands. `members` are those of the channel by user id; None for one that is not told of them."""
 
     channel: str
-    members: dict[str, Raw] | None = None
+    members: dict[str, Member] | None = None
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -28,6 +28,9 @@ from hubbub.messages import (
 
 logger = logging.getLogger("hubbub.node")
 
+Welcome = Callable[[dict[str, Member]], object]
+"""Tells a connection, in place of its wire, that it is subscribed, and with whom."""
+
 Observer = Callable[[str, Fact], None]
 """Hears the application's id and a fact. Called in line: it may queue, and must neither wait nor raise."""
 
@@ -57,55 +60,77 @@ class Node:
             self._tell(app_id, event)
         await self._engine.publish(Envelope(app_id, event, exclude))
 
-    async def join(self, app_id: str, channel: str, connection: Connection, member: Member | None, limit: int) -> None:
-        """Subscribe a connection, as `member` in a presence channel, tell it so, and tell the others.
+    async def join(
+        self,
+        app_id: str,
+        channel: str,
+        connection: Connection,
+        member: Member | None,
+        limit: int,
+        *,
+        welcome: Welcome | None = None,
+    ) -> None:
+        """Subscribe a connection, as `member` if it is one, tell it so, and tell the others.
 
-        Raises PRESENCE_FULL, having changed nothing, when the channel has `limit` other members.
+        It is told by its wire, or by `welcome`, which gets the members. Raises PRESENCE_FULL, having changed nothing,
+        when the channel has `limit` other members.
         """
         async with self._gate(app_id, channel):
             here = self.hub.channel(app_id, channel)
-            members = None
-            if member is not None:
+            members: dict[str, Member] = {}
+            if member is not None or welcome is not None:
                 members = await self._engine.members(app_id, channel)
-                members.setdefault(member.user_id, member.info)
+            if member is not None:
+                members.setdefault(member.user_id, member)
             transition = Transition()
             if here is None:
                 await self._engine.subscribe(app_id, channel)
             if here is None or (member is not None and member.user_id not in here.users):
                 try:
-                    transition = await self._engine.enter(app_id, channel, member, limit)
+                    transition = await self._engine.enter(
+                        app_id, channel, occupies=here is None, member=member, limit=limit
+                    )
                 except BaseException:
                     if here is None:
                         await self._engine.unsubscribe(app_id, channel)
                     raise
             # From here to the reply nothing waits: no event can overtake it.
             self.hub.add(app_id, channel, connection, member.user_id if member is not None else None)
-            connection.write(connection.wire.pack(Subscribed(channel, members)))
+            if welcome is not None:
+                welcome(members)
+            else:
+                told = Subscribed(channel, members if member is not None else None)
+                connection.write(connection.wire.pack(told))
         if transition.channel:
             self._tell(app_id, Occupied(channel))
-        if transition.member and member is not None:
-            await self._publish_membership(app_id, MemberAdded(channel, member), connection)
+        if transition.member is not None:
+            await self._publish_membership(app_id, MemberAdded(channel, transition.member), connection)
 
     async def leave(self, app_id: str, channel: str, connection: Connection, user_id: str | None) -> None:
-        """Unsubscribe a connection; `user_id` is who it was in a presence channel."""
+        """Unsubscribe a connection; `user_id` is who it was there as a member."""
         async with self._gate(app_id, channel):
             self.hub.remove(app_id, channel, connection)
             here = self.hub.channel(app_id, channel)
-            if here is not None and (user_id is None or user_id in here.users):
+            gone = user_id if here is None or user_id not in here.users else None
+            if here is not None and gone is None:
                 return
             try:
-                transition = await self._engine.leave(app_id, channel, user_id)
+                transition = await self._engine.leave(app_id, channel, vacates=here is None, user_id=gone)
             finally:
                 if here is None:
                     await self._engine.unsubscribe(app_id, channel)
-        if transition.member and user_id is not None:
-            await self._publish_membership(app_id, MemberRemoved(channel, user_id))
+        if transition.member is not None:
+            await self._publish_membership(app_id, MemberRemoved(channel, transition.member))
         if transition.channel:
             self._tell(app_id, Vacated(channel))
 
     async def users(self, app_id: str, channel: str) -> list[str]:
         """Give the user ids present in a channel, in the order they came."""
         return list(await self._engine.members(app_id, channel))
+
+    async def members(self, app_id: str, channel: str) -> dict[str, Member]:
+        """Give the members present in a channel by user id, in the order they came."""
+        return await self._engine.members(app_id, channel)
 
     async def user_counts(self, app_id: str, channels: list[str]) -> list[int]:
         """Count the users present in each channel."""

@@ -7,22 +7,35 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from uvicorn.server import ServerState
 
+from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.sessions import Sessions
+from hubbub.api.app import api
+from hubbub.api.services import Services as ApiServices
 from hubbub.apps import Apps
+from hubbub.changes import Change, Changes
+from hubbub.demo import Demo
 from hubbub.engine.memory import Memory
+from hubbub.errors import Refusal
 from hubbub.hub.hub import Hub
+from hubbub.messages import Event, Member
 from hubbub.node import Node
-from hubbub.session import Doors
+from hubbub.session.doors import Doors
 from hubbub.settings import ConfigurationError, Settings
 from hubbub.snippets import snippets
 from hubbub.store import Store, is_sqlite, migrate
 from hubbub.transports.front import Doorman, Front
+from hubbub.transports.longpoll import PATH as LONG_POLL_PATH
+from hubbub.transports.longpoll import LongPolls
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.rest import Rest
 from hubbub.transports.services import Services
@@ -32,6 +45,9 @@ from hubbub.web.site import site
 
 WAVE_SECONDS = 0.1
 """Between two waves of sockets that a stopping server closes."""
+
+REVIEW_SECONDS = 1.0
+"""Between two attempts to look again at sessions while the database is away."""
 
 SPARE_FILES = 100
 """Files the process may need besides its sockets."""
@@ -73,12 +89,18 @@ class Server(uvicorn.Server):
         self._store = store
         self._show_keys = show_keys
         self._proxies = Proxies(settings.trusted_proxies)
-        self._apps = Apps(store, settings.app)
+        self._changes = Changes(store)
+        secret = settings.jwt_secret.get_secret_value() if settings.jwt_secret is not None else None
+        self._sessions = Sessions(store, secret=secret, issuer=settings.jwt_issuer, lifetime=settings.jwt_lifetime)
+        self._demo = Demo(self._sessions) if settings.demo else None
+        self._apps = Apps(store, settings.app, [self._demo.application] if self._demo is not None else [])
         self._services: Services
+        self._long_polls: LongPolls
+        self._reviews: set[asyncio.Task[None]] = set()
         self._doorman: Doorman | None = None
         super().__init__(
             uvicorn.Config(
-                site(self._lifespan),
+                self._site(),
                 host=settings.host,
                 port=settings.port,
                 uds=str(settings.uds) if settings.uds is not None else None,
@@ -136,6 +158,7 @@ class Server(uvicorn.Server):
             limit = f"{self._settings.drain_timeout:g}"
             _say(f"Stopping: {len(clients)} sockets are told to come back, for {limit} s at most. Once more cuts them.")
         self._services.doors.node.hub.flush()
+        self._long_polls.shutdown()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.drain_timeout
         # However small the waves, the last is sent off at half time, and may still say goodbye.
@@ -161,14 +184,78 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
         wheel = Wheel(loop)
-        doors = Doors(self._apps, node, self._settings.activity_timeout, _capacity(self._settings))
+        doors = Doors(
+            self._apps,
+            node,
+            self._settings.activity_timeout,
+            _capacity(self._settings),
+            self._demo if self._demo is not None else self._sessions,
+        )
         self._services = Services(self._settings, wheel, doors, Rest(self._apps, node), self._proxies)
+        self._long_polls = LongPolls(self._services)
+        self._changes.watch(self._review)
         await node.start()
+        await self._changes.start()
         wheel.start()
         yield
         wheel.stop()
+        await self._changes.stop()
+        for task in self._reviews:
+            task.cancel()
         await node.stop()
         await self._store.close()
+
+    def _site(self) -> Starlette:
+        services = ApiServices(
+            accounts=Accounts(self._store, announce=self._changes.catch_up),
+            sessions=self._sessions,
+            publish=self._publish,
+            members=self._members,
+            max_body_bytes=self._settings.max_body_bytes,
+        )
+        return site(
+            self._lifespan,
+            api=api(services),
+            sockets={LONG_POLL_PATH: self._long_poll},
+            demo=self._demo.issue if self._demo is not None else None,
+        )
+
+    # What the site asks of parts that are only there once the loop runs
+
+    async def _publish(self, app_id: str, event: Event) -> None:
+        await self._services.doors.node.publish(app_id, event)
+
+    async def _members(self, app_id: str, channel: str) -> Mapping[str, Member]:
+        return await self._services.doors.node.members(app_id, channel)
+
+    async def _long_poll(self, request: Request) -> Response:
+        return await self._long_polls(request)
+
+    async def _review(self, change: Change) -> None:
+        try:
+            await self._look_again(change)
+        except Refusal:
+            # The database went away in between. Who asked for the change need not wait for it to come back.
+            task = asyncio.ensure_future(self._review_later(change))
+            self._reviews.add(task)
+            task.add_done_callback(self._reviews.discard)
+
+    async def _look_again(self, change: Change) -> None:
+        doors = self._services.doors
+        match change.kind:
+            case "application":
+                await doors.review_application(str(change.subject_id))
+            case "user":
+                await doors.review_user(change.subject_id)
+
+    async def _review_later(self, change: Change) -> None:
+        while True:
+            await asyncio.sleep(REVIEW_SECONDS)
+            try:
+                await self._look_again(change)
+            except Refusal:
+                continue
+            return
 
     def _front(
         self,

@@ -18,8 +18,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-Count = Annotated[int, Field(ge=1)]
-CountOrUnlimited = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=2**31)]
+CountOrUnlimited = Annotated[int, Field(ge=0, le=2**31)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=1, le=2**31)]
 
@@ -61,6 +61,11 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     max_channels_per_event: Count = Field(100, description="Channels one `POST /events` may name.")
     max_batch_events: Count = Field(10, description="Events in one `POST /batch_events`.")
     max_presence_members: Count = Field(100, description="Users in one presence channel.")
+    max_topic_members: CountOrUnlimited = Field(
+        1000,
+        description="Users that a topic of Phoenix clients tells of, when it is no presence channel. More may join it,"
+        " but are neither announced nor listed. 0: it tells of nobody.",
+    )
     max_presence_user_id_length: Count = Field(128, description="Characters of a presence member's `user_id`.")
     max_presence_member_bytes: Bytes = Field(1024, description="UTF-8 bytes of a presence member's `channel_data`.")
     max_subscriptions: CountOrUnlimited = Field(
@@ -109,6 +114,10 @@ class Settings(BaseSettings):
         SecretStr("sqlite:///var/hubbub.db"),
         description="SQLAlchemy URL of the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.",
     )
+    demo: bool = Field(
+        False,
+        description="The home page has a chat for any visitor, in an application of its own that is kept nowhere.",
+    )
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
@@ -121,6 +130,13 @@ class Settings(BaseSettings):
     )
     ping_after: Seconds = Field(45, description="Seconds of silence after which the server pings a client.")
     pong_timeout: Seconds = Field(30, description="Seconds a client has to answer that ping; then 4201.")
+    heartbeat_timeout: Seconds = Field(
+        60, description="Seconds of silence after which a Phoenix client, which should send heartbeats, is closed."
+    )
+    poll_window: Seconds = Field(10, description="Seconds a long-poll of a Phoenix client waits for a message.")
+    poll_timeout: Seconds = Field(
+        20, description="Seconds without a poll after which a long-polling Phoenix client is taken for gone."
+    )
     head_timeout: Seconds = Field(
         10, description="Seconds in which a request's line and headers, or an upgrade, must have arrived; then 408."
     )
@@ -141,7 +157,7 @@ class Settings(BaseSettings):
     max_head_bytes: Bytes = Field(16_384, description="Bytes of a request's line and headers; more answers 431.")
     max_body_bytes: Bytes = Field(
         327_680,
-        description="Bytes of an HTTP API request's body; more answers 413. A batch of 10 × 10 kB fits, escaped.",
+        description="Bytes of an HTTP request's body; more answers 413. A batch of 10 × 10 kB fits, escaped.",
     )
     max_message_bytes: Bytes = Field(
         65_536, description="Bytes of one WebSocket message from a client; more closes with 1009."
@@ -152,6 +168,15 @@ class Settings(BaseSettings):
     fanout_slice: Count = Field(
         256, description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one."
     )
+    jwt_secret: SecretStr | None = Field(
+        None,
+        min_length=64,
+        description="Signs session tokens, 64 characters at least. None: one is made and kept with the database.",
+    )
+    jwt_issuer: str = Field(
+        "Hubbub", min_length=1, description="Who session tokens say they are from; others are refused."
+    )
+    jwt_lifetime: int = Field(864_000, ge=1, le=2**31, description="Seconds a session token is good.")
     app: DeclaredApp | None = Field(
         None,
         description="One application without a database row: `HUBBUB_APP_ID`, `HUBBUB_APP_KEY`, `HUBBUB_APP_SECRET`,"

@@ -170,23 +170,40 @@ async def test_the_largest_body_fits_and_one_byte_more_does_not(server: Running)
             await ends(line, answer)
 
 
-@pytest.mark.parametrize(
-    ("coding", "part"),
-    [
-        ("Content-Length: 10000000000", b"x" * 65536),
-        ("Transfer-Encoding: chunked", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
-        ("Transfer-Encoding: chunked", b"1\r\nx\r\n" * 10_000),
-        ("Transfer-Encoding: chunked", b"FFFFFFFFFFFFFFF\r\n" + b"x" * 65536),
-    ],
-    ids=["with its length", "in chunks", "in tiny chunks", "in one endless chunk"],
-)
-async def test_a_body_without_end_is_refused(server: Running, coding: str, part: bytes) -> None:
+ENDLESS = [
+    pytest.param("Content-Length: 10000000000", b"x" * 65536, id="with its length"),
+    pytest.param("Transfer-Encoding: chunked", b"10000\r\n" + b"x" * 65536 + b"\r\n", id="in chunks"),
+    pytest.param("Transfer-Encoding: chunked", b"1\r\nx\r\n" * 10_000, id="in tiny chunks"),
+    pytest.param("Transfer-Encoding: chunked", b"FFFFFFFFFFFFFFF\r\n" + b"x" * 65536, id="in one endless chunk"),
+]
+
+
+@pytest.mark.parametrize(("coding", "part"), ENDLESS)
+@pytest.mark.parametrize("offer", [(), ("Connection: Upgrade", "Upgrade: h2c")], ids=["", "with an offer"])
+async def test_a_body_without_end_is_refused(server: Running, offer: tuple[str, ...], coding: str, part: bytes) -> None:
     before = memory(server)
     async with Line(server) as line:
-        await line.send(raw("GET", "/apps/1/events", b"", coding).replace(b"GET", b"POST", 1))
+        await line.send(raw("GET", "/apps/1/events", b"", coding, *offer).replace(b"GET", b"POST", 1))
         answer = await line.flood(part, times=1000)
         assert answer.refusal == (413, "The request body exceeds the allowed maximum (327680 bytes)")
         await ends(line, answer)
+    assert memory(server) - before < 16 * MEGABYTE
+
+
+@pytest.mark.parametrize("offer", [(), ("Connection: Upgrade", "Upgrade: h2c")], ids=["", "with an offer"])
+@pytest.mark.parametrize(("coding", "part"), ENDLESS)
+@pytest.mark.parametrize("path", ["/health", "/api/session"])
+async def test_a_body_without_end_ends_the_connection_elsewhere_too(
+    server: Running, path: str, offer: tuple[str, ...], coding: str, part: bytes
+) -> None:
+    before = memory(server)
+    async with Line(server) as line:
+        await line.send(raw("GET", path, b"", coding, *offer).replace(b"GET", b"POST", 1))
+        answer = await line.flood(part, times=1000)
+        # A page that takes no body may say so before it is there.
+        assert answer.status == 413 or (answer.status == 405 and path == "/health" and "Length" not in coding)
+        await line.send(*[part] * 100)
+        assert await line.rest() == b""
     assert memory(server) - before < 16 * MEGABYTE
 
 
@@ -371,6 +388,16 @@ NEXT = b"GET /apps/1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
         pytest.param(
             b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             id="both to the site",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            id="both to the site, with an offer",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 5\r\n"
+            b"Content-Length: 0\r\n\r\nhello",
+            id="two lengths to the site, with an offer",
         ),
     ],
 )

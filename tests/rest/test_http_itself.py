@@ -251,6 +251,15 @@ async def test_an_offer_to_speak_http_2_is_ignored_elsewhere_too(server: Running
         assert (await line.ask(channel(server))).status == 200
 
 
+async def test_an_offer_to_speak_http_2_takes_no_body_from_the_json_api(server: Running) -> None:
+    async with Line(server) as line:
+        for offer in ((), JAVA):
+            answer = await line.ask(raw("POST", "/api/session", b"{", *offer))
+            assert (answer.status, "JSON cannot be read" in answer.text) == (400, True)
+            assert (await line.ask(raw("POST", "/api/session", b'{"token":"x"}', *offer))).status == 401
+            assert (await line.ask(channel(server))).json == {"occupied": False}
+
+
 async def test_an_offer_of_a_websocket_to_the_api_is_ignored(server: Running) -> None:
     async with Line(server) as line:
         asked = channel(server, "unknown", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13")

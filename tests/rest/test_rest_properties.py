@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from hubbub.session import Doors
+from hubbub.session.doors import Doors
 from hubbub.settings import Settings
 from hubbub.transports.front import Doorman, Front
 from hubbub.transports.kind import Kind

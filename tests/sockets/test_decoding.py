@@ -172,7 +172,7 @@ def test_a_member_goes_out_as_it_came_in(user_id: str, info: dict[str, Any] | No
     out = json.loads(json.loads(pusher.encode(MemberAdded("presence-c", member)))["data"])
     assert out["user_id"] == user_id
     assert out.get("user_info") == info
-    listed = json.loads(json.loads(pusher.encode(Subscribed("presence-c", {user_id: member.info})))["data"])
+    listed = json.loads(json.loads(pusher.encode(Subscribed("presence-c", {user_id: member})))["data"])
     assert listed == {"presence": {"count": 1, "ids": [user_id], "hash": {user_id: info}}}
 
 
@@ -184,12 +184,14 @@ def test_a_numeric_user_becomes_its_digits(number: int) -> None:
 
 raws = infos.map(lambda info: msgspec.Raw(json.dumps(info).encode()))
 codes = st.none() | st.integers(4000, 4999)
+presences = words.map("presence-{}".format)
+members = st.builds(Member, st.text(), raws)
 messages: st.SearchStrategy[Fact | Reply] = st.one_of(
     st.builds(Event, words, words, st.text(), st.none() | st.text()),
-    st.builds(MemberAdded, words, st.builds(Member, st.text(), raws)),
-    st.builds(MemberRemoved, words, st.text()),
+    st.builds(MemberAdded, presences, members),
+    st.builds(MemberRemoved, presences, members),
     st.builds(Welcome, words, st.integers(1, 10_000)),
-    st.builds(Subscribed, words, st.none() | st.dictionaries(st.text(), raws, max_size=3)),
+    st.builds(Subscribed, words, st.none() | st.dictionaries(st.text(), members, max_size=3)),
     st.builds(Refused, codes, st.text()),
     st.builds(SubscriptionRefused, words, st.text(), st.integers(400, 599)),
     st.builds(Ping),

@@ -6,9 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from databases import Execute
 from hubbub.store import database, models
-
-from .conftest import Execute
 
 
 @pytest.fixture

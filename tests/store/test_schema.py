@@ -9,11 +9,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import ProgrammingError
 
+from databases import Execute
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import ConfigurationError
 from hubbub.store import database, migrate, models, schema
-
-from .conftest import Execute
 
 
 async def inspected(url: str, look: Any) -> Any:

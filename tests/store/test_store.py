@@ -8,12 +8,11 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy.exc import IntegrityError
 
+from databases import Execute
 from hubbub.apps import Application, KeyPair
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import AppSettings
 from hubbub.store import Store, UnknownOrganization, migrate
-
-from .conftest import Execute
 
 CHAT = {"max_presence_members": 5}
 

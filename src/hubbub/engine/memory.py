@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Raw
-
 from hubbub.engine.seam import Transition
 from hubbub.errors import PRESENCE_FULL
 from hubbub.messages import Envelope, Member
 
-Members = dict[str, Raw]
+Members = dict[str, Member]
 
 
 class Memory:
@@ -32,33 +30,32 @@ class Memory:
     async def unsubscribe(self, app_id: str, channel: str) -> None:
         """There is nobody else to hear."""
 
-    async def enter(self, app_id: str, channel: str, member: Member | None, limit: int) -> Transition:
+    async def enter(
+        self, app_id: str, channel: str, *, occupies: bool, member: Member | None, limit: int
+    ) -> Transition:
         """See `Engine.enter`."""
-        members = self._channels.get(app_id, {}).get(channel)
-        if member is None:
-            if members is None:
-                self._channels.setdefault(app_id, {})[channel] = {}
-            return Transition(channel=members is None)
-        if members is not None and member.user_id in members:
-            return Transition()
-        if members is not None and len(members) >= limit:
+        members = self._channels.get(app_id, {}).get(channel, {})
+        is_new = member is not None and member.user_id not in members
+        if is_new and len(members) >= limit:
             raise PRESENCE_FULL(channel=channel, limit=limit)
-        self._channels.setdefault(app_id, {}).setdefault(channel, {})[member.user_id] = member.info
-        return Transition(channel=members is None, member=True)
+        if occupies:
+            self._channels.setdefault(app_id, {})[channel] = members
+        if member is None or not is_new:
+            return Transition(channel=occupies)
+        members[member.user_id] = member
+        return Transition(channel=occupies, member=member)
 
-    async def leave(self, app_id: str, channel: str, user_id: str | None) -> Transition:
+    async def leave(self, app_id: str, channel: str, *, vacates: bool, user_id: str | None) -> Transition:
         """See `Engine.leave`."""
         channels = self._channels[app_id]
-        members = channels[channel]
-        if user_id is not None:
-            del members[user_id]
-        if not members:
+        member = channels[channel].pop(user_id) if user_id is not None else None
+        if vacates:
             del channels[channel]
             if not channels:
                 del self._channels[app_id]
-        return Transition(channel=not members, member=user_id is not None)
+        return Transition(channel=vacates, member=member)
 
-    async def members(self, app_id: str, channel: str) -> dict[str, Raw]:
+    async def members(self, app_id: str, channel: str) -> dict[str, Member]:
         """See `Engine.members`."""
         return dict(self._channels.get(app_id, {}).get(channel, {}))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
-from msgspec import Raw
 
 from hubbub.messages import Envelope, Member
 
@@ -17,11 +16,11 @@ from hubbub.messages import Envelope, Member
 class Transition(msgspec.Struct, frozen=True):
     """What a node's `enter` or `leave` changed in the cluster.
 
-    `channel`: it became occupied, or vacated. `member`: the user appeared, or is gone.
+    `channel`: it became occupied, or vacated. `member`: who appeared, or is gone, as the cluster knew it.
     """
 
     channel: bool = False
-    member: bool = False
+    member: Member | None = None
 
 
 class Engine(Protocol):
@@ -42,17 +41,20 @@ class Engine(Protocol):
     async def unsubscribe(self, app_id: str, channel: str) -> None:
         """Let `receive` hear the channel no more."""
 
-    async def enter(self, app_id: str, channel: str, member: Member | None, limit: int) -> Transition:
-        """Say that this node has its first subscriber in the channel or, with `member`, its first of that user.
+    async def enter(
+        self, app_id: str, channel: str, *, occupies: bool, member: Member | None, limit: int
+    ) -> Transition:
+        """Say that this node has its first subscriber in the channel, and with `member` its first of that user.
 
-        Raises PRESENCE_FULL, and changes nothing, when the channel has `limit` other members already.
+        `occupies` says the former; a user may also come where the node has subscribers, members or not. Raises
+        PRESENCE_FULL, and changes nothing, when the channel has `limit` other members already.
         """
 
-    async def leave(self, app_id: str, channel: str, user_id: str | None) -> Transition:
-        """Take back what `enter` said of the channel or, with `user_id`, of that user."""
+    async def leave(self, app_id: str, channel: str, *, vacates: bool, user_id: str | None) -> Transition:
+        """Take back what `enter` said: of the channel if it `vacates`, and of that user."""
 
-    async def members(self, app_id: str, channel: str) -> dict[str, Raw]:
-        """Give the members of a presence channel in the order they came: user id to raw JSON info."""
+    async def members(self, app_id: str, channel: str) -> dict[str, Member]:
+        """Give the members of a channel by user id, in the order they came."""
 
     async def user_counts(self, app_id: str, channels: Sequence[str]) -> list[int]:
         """Count the members of each presence channel named."""

@@ -68,9 +68,9 @@ class Channel:
     def __init__(self, name: str) -> None:
         self.name = name
         self.audiences: dict[Wire, dict[Connection, str | None]] = {}
-        """Per wire the connections, each with its user id in a presence channel."""
+        """Per wire the connections, each with its user id if it is a member's."""
         self.users: dict[str, int] = {}
-        """Connections here of each user of a presence channel."""
+        """Connections here of each member."""
         self._pending: list[tuple[Fact, Connection | None]] = []
         self._batches: deque[Batch] | None = None
 
@@ -139,18 +139,19 @@ class Channel:
             self._batches = deque()
         for wire, audience in self.audiences.items():
             everyone = list(audience)
-            for part in _parts([(wire.pack(fact), exclude) for fact, exclude in pending]):
+            frames = [(frame, exclude) for fact, exclude in pending if (frame := wire.pack(fact))]
+            for part in _parts(frames):
                 gone = {exclude for _, exclude in part if exclude is not None and exclude in audience}
                 for connection in gone:
                     rest = b"".join([frame for frame, exclude in part if exclude is not connection])
                     if rest:
                         self._batches.append(Batch(rest, [connection], None))
-                frames = part[0][0] if len(part) == 1 else b"".join([frame for frame, _ in part])
-                self._batches.append(Batch(frames, everyone, gone or None))
+                joined = part[0][0] if len(part) == 1 else b"".join([frame for frame, _ in part])
+                self._batches.append(Batch(joined, everyone, gone or None))
 
 
 def _parts(frames: list[Framed]) -> Iterator[list[Framed]]:
-    """Cut what goes out together into parts of about LARGEST_WRITE."""
+    """Cut what goes out together into parts of about LARGEST_WRITE; none of nothing."""
     part: list[Framed] = []
     size = 0
     for framed in frames:
@@ -159,4 +160,5 @@ def _parts(frames: list[Framed]) -> Iterator[list[Framed]]:
             part, size = [], 0
         part.append(framed)
         size += len(framed[0])
-    yield part
+    if part:
+        yield part

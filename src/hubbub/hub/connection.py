@@ -9,11 +9,11 @@ from hubbub.errors import Refusal
 from hubbub.messages import Fact, Reply
 
 
-class Wire(msgspec.Struct, frozen=True, eq=False):
+class Wire(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """Protocol times framing: how a message becomes the bytes that each connection of this wire gets.
 
     The bytes of several messages, one after the other, must be a valid stream: the hub joins what a channel received in
-    one turn of the loop and writes it once.
+    one turn of the loop and writes it once. No bytes: this wire's clients are not told.
     """
 
     name: str

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw
 
+from hubbub.channels import Kind, kind_of
 from hubbub.errors import (
     CHANNEL_DATA_INVALID,
     CLIENT_EVENT_FIELDS,
@@ -163,7 +164,10 @@ def member(channel_data: str) -> Member:
 
 
 def encode(message: Fact | Reply) -> bytes:
-    """Write a fact or a reply as one frame of UTF-8 JSON. `Occupied` and `Vacated` are not for clients: TypeError."""
+    """Write a fact or a reply as one frame of UTF-8 JSON, or as nothing where Pusher's clients are not told.
+
+    `Occupied` and `Vacated` are not for clients: TypeError.
+    """
     match message:
         case Event(channel, name, data, user_id):
             return _encode(_Out(name, channel, data, user_id))
@@ -174,13 +178,17 @@ def encode(message: Fact | Reply) -> bytes:
         case Subscribed(channel, None):
             return _encode(_Out("pusher_internal:subscription_succeeded", channel, "{}"))
         case Subscribed(channel, dict(members)):
-            presence = {"presence": {"count": len(members), "ids": list(members), "hash": members}}
+            infos = {user_id: who.info for user_id, who in members.items()}
+            presence = {"presence": {"count": len(infos), "ids": list(infos), "hash": infos}}
             return _encode(_Out("pusher_internal:subscription_succeeded", channel, _text(presence)))
+        case MemberAdded(channel) | MemberRemoved(channel) if kind_of(channel) is not Kind.PRESENCE:
+            # Elsewhere only Phoenix clients are members, and hear of each other.
+            return b""
         case MemberAdded(channel, who):
             about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
             return _encode(_Out("pusher_internal:member_added", channel, _text(about)))
-        case MemberRemoved(channel, user_id):
-            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": user_id})))
+        case MemberRemoved(channel, who):
+            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": who.user_id})))
         case Welcome(socket_id, activity_timeout):
             established = _text({"socket_id": socket_id, "activity_timeout": activity_timeout})
             return _encode(_Out("pusher:connection_established", data=established))

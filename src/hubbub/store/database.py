@@ -22,7 +22,7 @@ POSTGRES_PARAMETERS = frozenset({"host", "port", "ssl", "sslmode", "prepared_sta
 # The key of the PostgreSQL advisory lock under which the schema and the first user are made: "hubbub" in ASCII.
 ADVISORY_LOCK = 0x687562627562
 
-LOCK_TIMEOUT = 10.0  # seconds a SQLite connection waits for another's transaction
+LOCK_TIMEOUT = 10.0  # seconds a connection waits for another's transaction to end
 CONNECT_TIMEOUT = 5.0  # seconds to reach PostgreSQL, or to get a connection of the pool
 
 
@@ -76,13 +76,30 @@ def missing_file(url: str) -> Path | None:
     return None if path.exists() else path
 
 
+def file_of(engine: AsyncEngine) -> Path | None:
+    """Give the SQLite file of `engine`; None for any other database."""
+    return Path(engine.url.database or "").absolute() if engine.dialect.name == "sqlite" else None
+
+
 async def lock(connection: AsyncConnection) -> None:
-    """Wait until no other process makes the schema or the first user; holds until the transaction ends.
+    """Wait until nobody else who locks is writing; holds until the transaction ends.
+
+    Everything that reads before it writes does so under this lock, on either database: there is one writer at a time.
 
     For SQLite there is nothing to do: a writing transaction (`for_writing`) is alone from its beginning.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+
+
+async def limit_waiting(connection: AsyncConnection) -> None:
+    """Let this transaction neither wait for the lock nor hold it idly for long; SQLite connections never wait longer.
+
+    Else one node that hangs in the middle of a transaction would hang all others.
+    """
+    if connection.dialect.name == "postgresql":
+        for limit in ("lock_timeout", "idle_in_transaction_session_timeout"):
+            await connection.execute(text(f"SET LOCAL {limit} = '{LOCK_TIMEOUT:.0f}s'"))
 
 
 def for_writing(engine: AsyncEngine) -> AsyncEngine:

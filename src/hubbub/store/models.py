@@ -288,3 +288,29 @@ class AuditEntry(Row):
     address: Mapped[str | None] = mapped_column(Address)
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Change(Row):
+    """Word to every node that live sockets may feel what was changed of an application or a user."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        CheckConstraint("kind IN ('application', 'user')", name="kind_is_known"),
+        # Nodes remember the newest id they have read, so SQLite may not use it again.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    subject_id: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class ServerSecret(Row):
+    """A secret that the server made for itself at its first start."""
+
+    __tablename__ = "server_secrets"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)

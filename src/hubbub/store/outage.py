@@ -17,6 +17,9 @@ RAISED = (exc.DBAPIError, exc.TimeoutError, OSError, asyncpg.PostgresError, asyn
 FAILURES = frozenset({"08", "53", "57", "58"})
 """Classes of PostgreSQL's error codes (its Appendix A): connection, resources, operator intervention, system."""
 
+LOCKED = frozenset({"55P03", "25P03"})
+"""Waited too long for another's transaction, or kept others waiting too long."""
+
 
 def is_outage(error: BaseException) -> bool:
     """Tell whether the database failed, and not the statement: that would be a bug."""
@@ -28,10 +31,15 @@ def is_outage(error: BaseException) -> bool:
                 error.connection_invalidated
                 or error.statement is None  # it never got so far, PostgreSQL's refusals at connecting among them
                 or type(error) is exc.DatabaseError  # SQLite's "file is not a database", "disk image is malformed"
-                or str(getattr(error.orig, "sqlstate", None))[:2] in FAILURES
+                or _code(error)[:2] in FAILURES
+                or _code(error) in LOCKED
             )
         case _:
             return isinstance(error, RAISED)
+
+
+def _code(error: exc.DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None))
 
 
 def report(error: BaseException) -> None:

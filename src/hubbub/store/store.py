@@ -5,27 +5,26 @@ kept in memory.
 """
 
 import logging
-import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any, Self
 from uuid import uuid4
 
-from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
-from sqlalchemy.orm import selectinload
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from hubbub.apps import Application, KeyPair
+from hubbub.apps import Application
+from hubbub.changes import Change
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import AppSettings
-from hubbub.store import database, models, outage, schema
+from hubbub.store import database, journal, models, outage, references, schema, values
+from hubbub.store.applications import findable
+from hubbub.store.pulse import Pulse
+from hubbub.store.work import Work
 
 logger = logging.getLogger("hubbub.store")
 
-KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
-ID = re.compile(r"[1-9][0-9]{0,9}")
-LARGEST_ID = 2**31 - 1  # PostgreSQL's integer
 LONGEST_NAME = 255
 
 
@@ -44,6 +43,9 @@ class Store:
         self._reading = engine
         self._writing = database.for_writing(engine)
         self._is_away = False
+        file = database.file_of(engine)
+        self._pulse = None if file is None else Pulse(file)
+        self._idle: tuple[int | None, int] | None = None
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -55,6 +57,8 @@ class Store:
 
     async def close(self) -> None:
         """End all connections."""
+        if self._pulse is not None:
+            self._pulse.close()
         await self._reading.dispose()
 
     async def is_current(self) -> bool:
@@ -64,23 +68,20 @@ class Store:
 
     async def application_by_key(self, key: str) -> Application | None:
         """Find the application that `key`, any text, is an active key of."""
-        if not KEY.fullmatch(key):  # as a client sent it: PostgreSQL takes no NUL, neither takes a lone surrogate
+        if not references.KEY.fullmatch(key):  # as a client sent it
             return None
-        pair = models.KeyPair
-        owner = select(pair.application_id).where(pair.key == key, pair.revoked_at.is_(None)).scalar_subquery()
-        return await self._application(models.Application.id == owner)
+        return await self._application(references.application_of_key(key))
 
     async def application_by_id(self, app_id: str) -> Application | None:
         """Find the application with this id, any text. Only the usual spelling of a number is one: not `01`."""
-        if not ID.fullmatch(app_id) or int(app_id) > LARGEST_ID:
-            return None
-        return await self._application(models.Application.id == int(app_id))
+        number = references.id_of(app_id)
+        return None if number is None else await self._application(models.Application.id == number)
 
     async def applications(self) -> list[Application]:
         """Give all applications that are not archived, by id."""
         async with self._session(self._reading) as session:
-            rows = await session.scalars(_findable().order_by(models.Application.id))
-            return [_application(row) for row in rows]
+            rows = await session.scalars(findable().order_by(models.Application.id))
+            return [values.application(row) for row in rows]
 
     async def create_application(
         self, name: str, *, organization_slug: str | None = None, overrides: Mapping[str, Any]
@@ -99,7 +100,7 @@ class Store:
                 owner = await _organization(session, organization_slug)
                 session.add(models.Ownership(organization=owner, application=row))
             await session.flush()
-            return _application(row)
+            return values.application(row)
 
     async def create_example(
         self, *, email: str, password_hash: str, token_hash: str, token_prefix: str
@@ -131,19 +132,86 @@ class Store:
                 ]
             )
             await session.flush()
-            return _application(application)
+            return values.application(application)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Work]:
+        """Give a transaction that only reads, by the questions of each noun."""
+        async with self._session(self._reading) as session:
+            yield Work(session)
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[Work]:
+        """Give a transaction that may write, committed at the end of the block unless it raises.
+
+        One at a time, whichever the database and however many processes: what was read stays true until the end, and
+        changes are numbered in the order in which they can be seen.
+        """
+        async with self._session(self._writing) as session:
+            connection = await session.connection()
+            await database.limit_waiting(connection)
+            await database.lock(connection)
+            yield Work(session)
+
+    async def server_secret(self, name: str, value: str) -> str:
+        """Give the secret kept under `name`; `value` is kept, and given, if there was none. Safe between processes."""
+        async with self._session(self._reading) as session:
+            kept = await session.get(models.ServerSecret, name)
+        if kept is None:
+            async with self._session(self._writing) as session:
+                await database.lock(await session.connection())
+                kept = await session.get(models.ServerSecret, name)
+                if kept is None:
+                    kept = models.ServerSecret(name=name, value=value)
+                    session.add(kept)
+        return kept.value
+
+    async def last_change(self) -> int:
+        """Give the id of the newest change, 0 if there is none."""
+        async with self._connection(self._reading) as connection:
+            return await journal.last_change(connection)
+
+    async def changes_since(self, change_id: int, limit: int) -> Sequence[Change]:
+        """Give the changes after `change_id`, oldest first, `limit` at most."""
+        # Asked several times a second, nearly always in vain. The beat comes first: what is written after it is not
+        # taken for read.
+        idle = None if self._pulse is None else (self._pulse.beat(), change_id)
+        if idle is not None and idle == self._idle and idle[0] is not None:
+            return []
+        async with self._connection(self._reading) as connection:
+            found = await journal.changes_since(connection, change_id, limit)
+        self._idle = None if found else idle
+        return found
+
+    async def prune_changes(self, before: datetime) -> None:
+        """Forget the changes older than `before`."""
+        async with self._connection(self._writing) as connection:
+            await journal.prune_changes(connection, before)
 
     async def _application(self, condition: ColumnElement[bool]) -> Application | None:
         async with self._session(self._reading) as session:
-            row = await session.scalar(_findable().where(condition))
-            return None if row is None else _application(row)
+            row = await session.scalar(findable().where(condition))
+            return None if row is None else values.application(row)
 
     @asynccontextmanager
     async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
         """Give a session in a transaction, committed at the end."""
-        try:
+        with self._watched():
             async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
                 yield session
+
+    @asynccontextmanager
+    async def _connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction, committed at the end: for what needs no objects."""
+        with self._watched():
+            async with engine.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Turn what the database raises when it is away into the refusal, and log that it is, and that it is back."""
+        try:
+            yield
         except outage.RAISED as error:
             if not outage.is_outage(error):
                 raise
@@ -159,19 +227,6 @@ class Store:
         return STORE_UNAVAILABLE()
 
 
-def _findable() -> Select[models.Application]:
-    """Select the applications that are not archived themselves or through all of their owners, with active keys."""
-    owned = select(models.Ownership).where(
-        models.Ownership.application_id == models.Application.id, models.Ownership.is_owned
-    )
-    owned_by_active = owned.join(models.Ownership.organization).where(models.Organization.archived_at.is_(None))
-    return (
-        select(models.Application)
-        .where(models.Application.archived_at.is_(None), ~owned.exists() | owned_by_active.exists())
-        .options(selectinload(models.Application.key_pairs.and_(models.KeyPair.revoked_at.is_(None))))
-    )
-
-
 async def _organization(session: AsyncSession, slug: str) -> models.Organization:
     organization = await session.scalar(
         select(models.Organization).where(models.Organization.slug == slug, models.Organization.archived_at.is_(None))
@@ -185,26 +240,3 @@ def _new_application(name: str, overrides: Mapping[str, Any]) -> models.Applicat
     settings = AppSettings.model_validate(dict(overrides)).model_dump(mode="json", exclude_unset=True)
     pair = models.KeyPair(key=str(uuid4()), secret=str(uuid4()))
     return models.Application(name=name, settings=settings, key_pairs=[pair])
-
-
-def _application(row: models.Application) -> Application:
-    return Application(
-        id=str(row.id),
-        name=row.name,
-        key_pairs=tuple(KeyPair(pair.key, pair.secret) for pair in row.key_pairs),
-        settings=_settings(row),
-    )
-
-
-def _settings(row: models.Application) -> AppSettings:
-    """Give the settings of `row`, without those that another version of Hubbub or an editor left there unfit."""
-    overrides: object = row.settings  # JSON, so it may be anything
-    if not isinstance(overrides, dict):
-        logger.warning("Application %s: settings ignored, they are not a JSON object", row.id)
-        return AppSettings.model_validate({})
-    try:
-        return AppSettings.model_validate(overrides)
-    except ValidationError as error:
-        unfit = {str(fault["loc"][0]) for fault in error.errors(include_input=False)}
-        logger.warning("Application %s: settings ignored, unknown or invalid: %s", row.id, ", ".join(sorted(unfit)))
-        return AppSettings.model_validate({name: value for name, value in overrides.items() if name not in unfit})

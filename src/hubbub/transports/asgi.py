@@ -1,17 +1,19 @@
 """Everything that is not hot: uvicorn's own HTTP protocol, with the limits it lacks.
 
-uvicorn sets no limit to the size of a request's head nor to the time it takes. Between two requests of a keep-alive
-connection the front decides anew whose the next one is.
+uvicorn sets no limit to the size of a request nor to the time it takes, and loses the body of one that offers to
+upgrade to another protocol. Between two requests of a keep-alive connection the front decides anew whose the next one
+is.
 """
 
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.errors import BAD_REQUEST, HEAD_TOO_LARGE, REQUEST_TIMEOUT, Refusal
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, Refusal
 from hubbub.transports.kind import Dispatcher, Kind
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
@@ -31,6 +33,7 @@ class Asgi(HttpToolsProtocol):
         self._is_ending = False
         self._progressed = False
         self._head_bytes = 0
+        self._body_bytes = 0
         self._unfinished_bytes = 0
         self.slot = 0
 
@@ -50,7 +53,8 @@ class Asgi(HttpToolsProtocol):
             self._front.dispatch(self.transport, data)
             return
         self._progressed = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if not self._is_read and not self._progressed:
             # The parser keeps an unfinished header or trailer to itself: count what it was fed.
             self._unfinished_bytes += len(data)
@@ -70,6 +74,7 @@ class Asgi(HttpToolsProtocol):
         self._is_read = False
         self._progressed = True
         self._head_bytes = 0
+        self._body_bytes = 0
         self._unfinished_bytes = 0
         self._services.wheel.watch(self, self._services.settings.head_timeout)
 
@@ -86,32 +91,41 @@ class Asgi(HttpToolsProtocol):
         """The head is there in time; so must be the body."""
         if self._is_ending:
             return
-        self._is_reading_head = False
-        self._services.wheel.watch(self, self._services.settings.body_timeout)
-        line = b"%s %s " % (self.parser.get_method(), self.url)
-        if self._is_answering() or self._front.kind(line) is not Kind.OTHER:
+        method, limit = self.parser.get_method(), self._services.settings.max_body_bytes
+        if self._is_answering() or self._front.kind(b"%s %s " % (method, self.url)) is not Kind.OTHER:
             # Pipelined behind a page. RFC 9112, 9.3.2 lets the client send again what a close left unanswered.
             self._end_with_answer()
+        elif method == b"CONNECT":
+            self._refuse(METHOD(method="CONNECT", allow="GET, POST"))
+        elif self._is_offered_another():
+            pass  # `_feed` has it read again
+        elif any(name == b"content-length" and int(value) > limit for name, value in self.headers):
+            self._refuse(BODY_TOO_LARGE(limit=limit))
         else:
+            self._is_reading_head = False
+            self._services.wheel.watch(self, self._services.settings.body_timeout)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._progressed = True
         self._unfinished_bytes = 0
-        if not self._is_ending:
+        if self._is_ending:
+            return
+        self._body_bytes += len(body)
+        limit = self._services.settings.max_body_bytes
+        if self._body_bytes > limit:
+            self._refuse(BODY_TOO_LARGE(limit=limit))
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is there."""
-        if self._is_ending:
+        if self._is_ending or self._is_offered_another():
             return
         self._is_read = True
         self._services.wheel.forget(self)
         super().on_message_complete()
-        if self.parser.should_upgrade() and not self._should_upgrade() and _has_body(self.headers):
-            # The parser takes what follows for the other protocol, body and all: it must not be read as a request.
-            self._end_with_answer()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket, unless a page is still to be answered."""
@@ -131,8 +145,38 @@ class Asgi(HttpToolsProtocol):
         else:
             self._refuse(REQUEST_TIMEOUT(limit=f"{limit:g}"))
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Nothing to warn of: RFC 9110, 7.8 lets a server ignore an offer to upgrade."""
+    def _feed(self, data: bytes) -> None:
+        while data and not self._is_ending:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                data = self._without_upgrade() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def _is_offered_another(self) -> bool:
+        """Whether the client would rather speak another protocol, which is not WebSocket."""
+        return self.parser.should_upgrade() and not self._should_upgrade()
+
+    def _without_upgrade(self) -> bytes:
+        """Give the head just read as if no upgrade had been offered: the parser, which saw one, left out the body.
+
+        RFC 9110, 7.8: "A server MAY ignore a received Upgrade header field". Java's client sends one with each request.
+        """
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            lines.append(b"Connection: close")
+        lines += [b"%s: %s" % header for header in self.headers if header[0] not in (b"upgrade", b"connection")]
+        return b"\r\n".join((*lines, b"", b""))
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -178,7 +222,3 @@ class Asgi(HttpToolsProtocol):
     def _release(self) -> None:
         self._services.wheel.forget(self)
         self.connections.discard(self)
-
-
-def _has_body(headers: list[tuple[bytes, bytes]]) -> bool:
-    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)

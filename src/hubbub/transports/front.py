@@ -1,8 +1,9 @@
 """The first reader of every connection, who finds out whose traffic it is.
 
-    GET /app/KEY        WebSocket         -> websocket
-    … /apps/ID/…        signed HTTP API   -> http1
-    everything else     ASGI              -> asgi, and from there upgrades on other paths -> websocket
+    GET /app/KEY           WebSocket      -> websocket, a Pusher client
+    GET /socket/websocket  WebSocket      -> websocket, a Phoenix client
+    … /apps/ID/…           signed HTTP API -> http1
+    everything else        ASGI           -> asgi, and from there upgrades on other paths -> websocket
 
 The request line decides, the connection goes to its owner with the bytes already read, and comes back here when a
 keep-alive connection's next request is of another kind.
@@ -23,7 +24,7 @@ from hubbub.transports.services import Services
 from hubbub.transports.websocket import WebSocket
 
 _API = (b"POST /apps/", b"GET /apps/")
-_SOCKET = b"GET /app/"
+_SOCKETS = (b"GET /app/", b"GET /socket/websocket")
 _LONGEST_METHOD = 16
 
 
@@ -40,13 +41,13 @@ class Doorman:
         """Tell whose a request is that begins with these bytes; None while that is open."""
         if head.startswith(_API):
             return Kind.API
-        if head.startswith(_SOCKET):
+        if head.startswith(_SOCKETS):
             return Kind.SOCKET
         method, space, target = head.lstrip(b"\r\n").partition(b" ")
         target = origin_form(target)
         if target.startswith(b"/apps/"):
             return Kind.API
-        if target.startswith(b"/app/") and method == b"GET":
+        if target.startswith((b"/app/", b"/socket/websocket")) and method == b"GET":
             return Kind.SOCKET
         if (space and b"/apps/".startswith(target)) or (not space and len(method) <= _LONGEST_METHOD):
             return None

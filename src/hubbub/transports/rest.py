@@ -126,7 +126,8 @@ class Rest:
         if "user_count" in info and not prefix.startswith(_PRESENCE):
             raise USER_COUNT_WITHOUT_PREFIX()
         _check_attributes(info, app)
-        names = await self._node.channels(app.id, prefix)
+        # The channels of single users are nobody's to list.
+        names = [name for name in await self._node.channels(app.id, prefix) if kind_of(name) is not Kind.USER]
         if "user_count" in info and not info - {"user_count"}:
             counts = await self._node.user_counts(app.id, names)
             found: dict[str, Counts] = {name: {"user_count": count} for name, count in zip(names, counts, strict=True)}

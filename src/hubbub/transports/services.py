@@ -2,7 +2,7 @@
 
 import msgspec
 
-from hubbub.session import Doors
+from hubbub.session.doors import Doors
 from hubbub.settings import Settings
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.rest import Rest

@@ -5,24 +5,29 @@ know what messages mean; that is the session's.
 """
 
 import asyncio
+import base64
 import logging
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from uvicorn.server import ServerState
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from hubbub import eager
 from hubbub.errors import (
     BAD_REQUEST,
     BINARY_UNSUPPORTED,
     HEAD_TOO_LARGE,
     INACTIVE,
+    INTERNAL,
     PATH_NOT_FOUND,
     PONG_NOT_RECEIVED,
     REQUEST_TIMEOUT,
@@ -32,13 +37,18 @@ from hubbub.errors import (
     Refusal,
 )
 from hubbub.hub.connection import Wire
-from hubbub.messages import Refused
-from hubbub.protocols import pusher
-from hubbub.session import Opening, Session
+from hubbub.messages import Fact, Refused, Reply
+from hubbub.protocols import phoenix, pusher
+from hubbub.protocols.phoenix import Encoding, Version
+from hubbub.session.doors import Opening
+from hubbub.session.phoenix import PhoenixSession, Ticket, admit
+from hubbub.session.pusher import PusherSession
+from hubbub.session.session import Session
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
-PREFIX: Final = "/app/"
+PUSHER_PREFIX: Final = "/app/"
+PHOENIX_PATH: Final = "/socket/websocket"
 LONGEST_REASON: Final = 123
 """RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less", two of which are the code."""
 
@@ -46,20 +56,39 @@ _logger = logging.getLogger("hubbub.websocket")
 _logger.setLevel(logging.WARNING)  # the library tells of every connection that closes
 
 
-def frame(payload: bytes) -> bytes:
-    """Put UTF-8 text into one unmasked text frame."""
+def frame(payload: bytes, opcode: bytes = b"\x81") -> bytes:
+    """Put UTF-8 text, or bytes by the opcode of those, into one unmasked frame."""
     size = len(payload)
     if size < 126:
-        return b"\x81" + size.to_bytes(1, "big") + payload
+        return opcode + size.to_bytes(1, "big") + payload
     if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+        return opcode + b"\x7e" + size.to_bytes(2, "big") + payload
+    return opcode + b"\x7f" + size.to_bytes(8, "big") + payload
 
 
-PUSHER: Final = Wire("pusher over websocket", lambda message: frame(pusher.encode(message)))
+def binary_frame(payload: bytes) -> bytes:
+    """Put bytes into one unmasked binary frame."""
+    return frame(payload, b"\x82")
+
+
+def _pusher(message: Fact | Reply) -> bytes:
+    text = pusher.encode(message)
+    return frame(text) if text else b""
+
+
+PUSHER: Final = Wire("pusher over websocket", _pusher)
+
+PHOENIX: Final = {
+    Version.V1: Encoding(Version.V1, frame),
+    Version.V2: Encoding(Version.V2, frame, binary_frame),
+}
 
 # Swift asks for this subprotocol and gives up unless it, or none, is chosen.
-_SUBPROTOCOLS: Final = {f"pusher-channels-protocol-{number}" for number in range(pusher.OLDEST, pusher.NEWEST + 1)}
+_SUBPROTOCOLS: Final = {f"pusher-channels-protocol-{number}" for number in range(pusher.OLDEST, pusher.NEWEST + 1)} | {
+    "phoenix"
+}
+_TOKEN_SUBPROTOCOL: Final = "base64url.bearer.phx."  # noqa: S105 - a name
+"""In place of a header, which browsers' WebSockets cannot send, phoenix.js names its `authToken` as a subprotocol."""
 
 
 class _Handshake(ServerProtocol):
@@ -77,6 +106,7 @@ class WebSocket(asyncio.Protocol):
     """One WebSocket connection, from its request line to its end."""
 
     __slots__ = (
+        "_early",
         "_fragments",
         "_head",
         "_heard_at",
@@ -109,6 +139,7 @@ class WebSocket(asyncio.Protocol):
         self._is_closing = False  # nothing the client says is obeyed any more
         self._is_closed = False  # the close frame is written, and nothing may follow it
         self._head: bytearray | None = bytearray()
+        self._early: bytearray | None = None  # what comes before it is known whether the client may come in
         self._heard_at = services.wheel.now
         self.slot = 0
         self.write: Callable[[bytes], object] = _discard
@@ -129,7 +160,10 @@ class WebSocket(asyncio.Protocol):
         self._is_pinged = False
         if self._head is not None:
             data = self._read_head(data)
-        if data:
+        if self._early is not None:
+            self._early += data
+            self._transport.pause_reading()
+        elif data:
             self._protocol.receive_data(data)
             for event in self._protocol.events_received():
                 if isinstance(event, Frame):
@@ -193,12 +227,16 @@ class WebSocket(asyncio.Protocol):
             self._expire()
             return
         if self._is_pinged:
-            answers = self._session is None or self._session.protocol >= pusher.ANSWERS_PINGS
+            answers = self._session is None or self._session.answers_pings
             self.close(PONG_NOT_RECEIVED() if answers else INACTIVE())
             return
-        left = self._heard_at + settings.ping_after - wheel.now
+        is_pinged = self._session is None or self._session.is_pinged
+        left = self._heard_at + (settings.ping_after if is_pinged else settings.heartbeat_timeout) - wheel.now
         if left > 0:
             wheel.watch(self, left)
+            return
+        if not is_pinged:
+            self.close(INACTIVE())
             return
         if self._session is None or not self._session.ping():
             self._protocol.send_ping(b"")
@@ -228,10 +266,21 @@ class WebSocket(asyncio.Protocol):
             if isinstance(self._protocol.handshake_exc, InvalidMessage):
                 self.write(render(refused(BAD_REQUEST(problem="this is no HTTP request")), keep_alive=False))
             self._send()
-        return bytes(rest) if self._protocol.state is OPEN else b""
+        return bytes(rest) if self._protocol.state is OPEN or self._early is not None else b""
 
     def _open(self, request: Request) -> None:
+        """Accept the upgrade, a Phoenix client's only when it is known that it may come in."""
+        path, _, query = request.path.partition("?")
         response = self._protocol.accept(request)
+        if path == PHOENIX_PATH and response.status_code == 101:
+            self._early = bytearray()
+            self._services.wheel.forget(self)
+            parameters = _parameters(query)
+            opening = Opening(
+                parameters.get("app_key", ""), parameters, self._is_secure(request), _token_of(request.headers)
+            )
+            eager.start(self._admit(opening, response))
+            return
         if response.status_code == UPGRADE_REQUIRED.status:
             response.body = refused(UPGRADE_REQUIRED()).body
             del response.headers["Content-Length"]
@@ -240,20 +289,58 @@ class WebSocket(asyncio.Protocol):
         self._send()
         if response.status_code != 101:
             return
-        services = self._services
-        self._transport.set_write_buffer_limits(high=services.settings.max_backlog_bytes, low=0)
-        services.wheel.watch(self, services.settings.ping_after)
-        path, _, query = request.path.partition("?")
-        key = path.removeprefix(PREFIX)
-        if not path.startswith(PREFIX) or not key or "/" in key:
+        self._begin()
+        key = path.removeprefix(PUSHER_PREFIX)
+        if not path.startswith(PUSHER_PREFIX) or not key or "/" in key:
             # An HTTP error would look like a network fault to clients, which would come back for ever.
             refusal = PATH_NOT_FOUND()
             self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
             self.close(refusal)
             return
-        is_secure = services.proxies.is_secure(self._transport, _first(request, "X-Forwarded-Proto"))
-        self._session = Session(services.doors, self, Opening(unquote(key), _parameters(query), is_secure))
-        self._session.begin()
+        opening = Opening(unquote(key), _parameters(query), self._is_secure(request))
+        self._session = session = PusherSession(self._services.doors, self, opening)
+        session.begin()
+
+    def _begin(self) -> None:
+        settings = self._services.settings
+        self._transport.set_write_buffer_limits(high=settings.max_backlog_bytes, low=0)
+        self._services.wheel.watch(self, settings.ping_after)
+
+    def _is_secure(self, request: Request) -> bool:
+        return self._services.proxies.is_secure(self._transport, _first(request, "X-Forwarded-Proto"))
+
+    async def _admit(self, opening: Opening, response: Response) -> None:
+        """Let a Phoenix client in, or answer 403 as Phoenix does: its clients know no close codes."""
+        try:
+            version = phoenix.version(opening.query.get("vsn"))
+            ticket = await admit(self._services.doors, opening)
+        except Refusal as refusal:
+            status = refusal.status if refusal.status >= INTERNAL.status else HTTPStatus.FORBIDDEN
+            self._decline(status, refusal.message)
+        except Exception:
+            _logger.exception("a client could not be let in")
+            self._decline(INTERNAL.status, INTERNAL().message)
+        else:
+            self._let_in(version, ticket, response)
+
+    def _decline(self, status: int, why: str) -> None:
+        self._early = None
+        if not self._transport.is_closing():
+            self._protocol.send_response(self._protocol.reject(status, why + "\n"))
+            self._send()
+            self._transport.resume_reading()
+
+    def _let_in(self, version: Version, ticket: Ticket, response: Response) -> None:
+        early, self._early = self._early, None
+        if self._transport.is_closing():
+            return
+        self._protocol.send_response(response)
+        self._send()
+        self._begin()
+        self._session = PhoenixSession(self._services.doors, self, PHOENIX[version], ticket)
+        self._transport.resume_reading()
+        if early:
+            self.data_received(bytes(early))
 
     def _refuse_head(self, refusal: Refusal) -> None:
         self._head = None
@@ -281,6 +368,9 @@ class WebSocket(asyncio.Protocol):
         if session is None or self._is_closing:
             return
         if not self._is_text:
+            if session.takes_binary:
+                session.receive(bytes(data))
+                return
             refusal = BINARY_UNSUPPORTED()
             self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
             return
@@ -311,7 +401,7 @@ class WebSocket(asyncio.Protocol):
     def _close(self, code: int, reason: str) -> None:
         if self._transport.is_closing():
             return
-        if self._head is not None:
+        if self._head is not None or self._early is not None:
             self._transport.close()
         if self._protocol.state is not OPEN:
             return
@@ -346,6 +436,19 @@ def _parameters(query: str) -> dict[str, str]:
         return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
     except ValueError:
         return {}
+
+
+def _token_of(headers: Headers) -> str | None:
+    """Give the JWT that phoenix.js sends as its `authToken`."""
+    for offered in headers.get_all("Sec-WebSocket-Protocol"):
+        for name in offered.split(","):
+            if name.strip().startswith(_TOKEN_SUBPROTOCOL):
+                coded = name.strip().removeprefix(_TOKEN_SUBPROTOCOL)
+                try:
+                    return base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode("ascii")
+                except ValueError:
+                    return None
+    return None
 
 
 def _first(request: Request, header: str) -> str | None:

@@ -1,8 +1,10 @@
-"""Databases for the tests of the store: an SQLite file, and PostgreSQL where HUBBUB_TEST_POSTGRES_URL names one."""
+"""Databases for tests: an SQLite file and one in PostgreSQL. A test that asks for a fixture of these runs on both.
+
+PostgreSQL is the tests' own server, begun with the first that needs it, or the one that HUBBUB_TEST_POSTGRES_URL names.
+"""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,25 +14,33 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hubbub.store import Store, database, migrate
+from postgres import GIVEN, Cluster
 
 Execute = Callable[..., Awaitable[list[Any]]]
 
-POSTGRES = os.environ.get("HUBBUB_TEST_POSTGRES_URL")
-"""A PostgreSQL server whose user may create databases. Each test has one of its own; that of the URL is not touched."""
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server whose user may create databases. The one it names is not touched."""
+    if GIVEN:
+        yield GIVEN
+        return
+    with Cluster() as cluster:
+        yield cluster.url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
     """Give the URL of a database without tables."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/hubbub.db"
         return
-    assert POSTGRES is not None
+    server_url = request.getfixturevalue("postgres_url")
     name = f"hubbub_test_{uuid4().hex}"
-    server = create_async_engine(database.driver_url(POSTGRES), isolation_level="AUTOCOMMIT")
+    server = create_async_engine(database.driver_url(server_url), isolation_level="AUTOCOMMIT")
     async with server.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     async with server.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await server.dispose()
@@ -47,7 +57,7 @@ def broken_url(empty_url: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def url(empty_url: str) -> str:
-    """Give the URL of a database with all tables and no row."""
+    """Give the URL of a database with all tables and no row; `start_server(database_url=url)` serves from it."""
     await asyncio.to_thread(migrate, empty_url)
     return empty_url
 

@@ -1,0 +1,36 @@
+"""Who calls: the holder of the session token in `Authorization: Bearer …`, which is read nowhere else.
+
+Knows the header. Does not know what a token is made of, nor what its holder may do.
+"""
+
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from hubbub.accounts.domain import Identity
+from hubbub.api.services import Serving
+from hubbub.errors import FORBIDDEN, UNAUTHENTICATED
+
+_bearer = HTTPBearer(
+    scheme_name="session",
+    bearerFormat="JWT",
+    description="A session token, as `POST /api/session` gives it. One that is only for channels is refused.",
+    auto_error=False,
+)
+
+
+async def caller(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)], services: Serving
+) -> Identity:
+    """Give who calls. Raises UNAUTHENTICATED, and FORBIDDEN for a token that is only for channels."""
+    if credentials is None:
+        raise UNAUTHENTICATED(problem="Send a session token: Authorization: Bearer TOKEN")
+    who = await services.sessions.verify(credentials.credentials.strip())
+    if who.grant.is_channel_only:
+        raise FORBIDDEN(problem="this token is only for channels")
+    return who
+
+
+Caller = Annotated[Identity, Depends(caller)]
+"""Who calls, for a route. It comes first among the parameters: nothing is told to who has no token."""

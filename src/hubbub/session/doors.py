@@ -1,0 +1,147 @@
+"""What sessions are made with and kept in, one for the whole process.
+
+Knows: the open sessions of each application, and that they are looked at again when what they rest on has changed. Does
+not know a protocol.
+"""
+
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final, Protocol
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from hubbub.accounts.domain import Grant
+from hubbub.apps import Application, Apps
+from hubbub.errors import APP_DISABLED, OVER_CAPACITY, OVER_QUOTA, TLS_REQUIRED, UNKNOWN_KEY
+from hubbub.hub.connection import Connection, Wire
+from hubbub.node import Node
+
+SHOWN: Final = 512
+"""Characters of a client's own text that are told back to it in an error."""
+
+
+class Client(Connection, Protocol):
+    """The connection of a session, which can also be told to stop reading for a while."""
+
+    def resume(self) -> None:
+        """Read on: the commands that made the session wait are done."""
+
+
+class Guest(Protocol):
+    """A session, as the doors know it."""
+
+    key: str
+    socket_id: str
+    grant: Grant | None
+
+    def review(self, app: Application | None, *, is_granted: bool) -> None:
+        """Go on with the application as it is now, or end."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """How a client came: the key it named, its query parameters, and whether the way here was encrypted.
+
+    `token` is a JWT that came by a header.
+    """
+
+    key: str
+    query: Mapping[str, str]
+    is_secure: bool
+    token: str | None = None
+
+
+class Grants(Protocol):
+    """Who may hold a socket, by JWT."""
+
+    def admit(self, jwt: str, app: Application) -> Coroutine[Any, Any, Grant]:
+        """Give what the bearer may do in `app`; raises a Refusal."""
+
+    def readmit(self, grant: Grant, app: Application) -> Coroutine[Any, Any, bool]:
+        """Tell whether a grant still holds."""
+
+
+class Doors(msgspec.Struct):
+    """The way in. `activity_timeout` is in seconds; `capacity` is how many sessions may be open, None for no limit.
+
+    Without `grants` nobody comes in by JWT.
+    """
+
+    apps: Apps
+    node: Node
+    activity_timeout: int
+    capacity: int | None = None
+    grants: Grants | None = None
+    open_sessions: int = 0
+    reviews: int = 0
+    """How often something has changed: who waited while it did must look again."""
+    sessions: dict[str, set[Guest]] = msgspec.field(default_factory=dict)
+    wires: WeakValueDictionary[object, Wire] = msgspec.field(default_factory=WeakValueDictionary)
+    """Wires that are made for those who share them, by what they share."""
+
+    async def application(self, opening: Opening) -> Application:
+        """Give the application that a client may enter, or raise why not."""
+        app = await self.apps.by_key(opening.key)
+        if app is None:
+            raise UNKNOWN_KEY(key=opening.key[:SHOWN])
+        # From here on nothing waits, so that no limit is overrun.
+        self.check(app, opening)
+        return app
+
+    def check(self, app: Application, opening: Opening) -> None:
+        """Raise why a client may not enter this application at this moment, if so."""
+        if self.capacity is not None and self.open_sessions >= self.capacity:
+            raise OVER_CAPACITY()
+        settings = app.settings
+        if not settings.enabled:
+            raise APP_DISABLED()
+        if settings.force_tls and not opening.is_secure:
+            raise TLS_REQUIRED()
+        if settings.max_connections and self.node.hub.connection_count(app.id) >= settings.max_connections:
+            raise OVER_QUOTA(limit=settings.max_connections)
+
+    def enter(self, app: Application, session: Guest, client: Client) -> None:
+        """Count a session in. What it was let in for must have been checked in this very turn of the loop."""
+        self.open_sessions += 1
+        self.sessions.setdefault(app.id, set()).add(session)
+        self.node.hub.open(app.id, session.socket_id, client)
+
+    def leave(self, app_id: str, session: Guest) -> None:
+        """Count it out; it must have left its channels, or be about to, before anything else is done with it."""
+        self.open_sessions -= 1
+        sessions = self.sessions[app_id]
+        sessions.remove(session)
+        if not sessions:
+            del self.sessions[app_id]
+        self.node.hub.close(app_id, session.socket_id)
+
+    async def review_application(self, app_id: str) -> None:
+        """Look again at all sessions of an application: it, its keys, its settings or its owners have changed."""
+        self.reviews += 1
+        self.apps.forget(app_id)
+        await self._review(list(self.sessions.get(app_id, ())))
+
+    async def review_user(self, user_id: int) -> None:
+        """Look again at all sessions that rest on a user's word: the user, a token or an enrollment has changed."""
+        self.reviews += 1
+        concerned = [
+            session
+            for sessions in self.sessions.values()
+            for session in sessions
+            if session.grant is not None and session.grant.user_id == user_id
+        ]
+        await self._review(concerned)
+
+    async def _review(self, sessions: list[Guest]) -> None:
+        apps: dict[str, Application | None] = {}
+        holds: dict[tuple[str, object], bool] = {}
+        for session in sessions:
+            if session.key not in apps:
+                apps[session.key] = await self.apps.by_key(session.key)
+            app, grant = apps[session.key], session.grant
+            is_granted = True
+            if app is not None and grant is not None and self.grants is not None:
+                basis = (app.id, (grant.user_id, grant.token_id))
+                if basis not in holds:
+                    holds[basis] = await self.grants.readmit(grant, app)
+                is_granted = holds[basis]
+            session.review(app, is_granted=is_granted)

@@ -1,0 +1,223 @@
+"""One Pusher client: its commands become calls on the node, its refusals become words.
+
+Knows: who the client is, what it is subscribed to, and the rules of each command. The only place where a Refusal meets
+a socket's client. Does not know sockets: a connection is what can be written to and closed.
+"""
+
+import logging
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from hubbub.apps import Application
+from hubbub.channels import Kind, check_name, kind_of
+from hubbub.errors import (
+    ALREADY_SUBSCRIBED,
+    AUTH_FORMAT,
+    AUTH_KEY,
+    AUTH_SIGNATURE,
+    CHANNEL_DATA_INVALID,
+    CHANNEL_DATA_MISSING,
+    CLIENT_EVENT_CHANNEL,
+    CLIENT_EVENT_OFF,
+    CLIENT_EVENT_OUTSIDE,
+    CLIENT_EVENT_RATE,
+    DATA_TOO_LARGE,
+    EVENT_NAME_TOO_LONG,
+    MEMBER_TOO_LARGE,
+    NOT_SUBSCRIBED,
+    TOO_MANY_SUBSCRIPTIONS,
+    USER_CHANNEL,
+    Refusal,
+)
+from hubbub.hub.rate import Rate
+from hubbub.messages import (
+    ClientEvent,
+    Command,
+    Event,
+    Member,
+    Ping,
+    Pong,
+    Refused,
+    Reply,
+    Subscribe,
+    SubscriptionRefused,
+    Unsubscribe,
+    Welcome,
+)
+from hubbub.protocols import pusher
+from hubbub.session.doors import SHOWN, Client, Doors, Opening
+from hubbub.session.session import Session, present
+from hubbub.signing import channel_text, is_signature
+
+logger = logging.getLogger("hubbub.session")
+
+
+class PusherSession(Session):
+    """One Pusher client."""
+
+    __slots__ = ("_opening", "_rate", "_subscriptions", "protocol")
+
+    def __init__(self, doors: Doors, client: Client, opening: Opening) -> None:
+        super().__init__(doors, client)
+        self._opening: Opening | None = opening
+        self._subscriptions: dict[str, str | None] = {}
+        self._rate: Rate | None = None
+        self.protocol = pusher.NEWEST
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client's version has pongs."""
+        return self.protocol >= pusher.ANSWERS_PINGS
+
+    def begin(self) -> None:
+        """Check who comes, and welcome or refuse."""
+        self._start(self._open())
+
+    def ping(self) -> bool:
+        """Ask the client for a sign of life; False when it need not answer, by its version or for want of a welcome."""
+        if not self.answers_pings or not self.socket_id:
+            return False
+        self._reply(Ping())
+        return True
+
+    def _understand(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
+        assert isinstance(message, str)
+        try:
+            command = pusher.decode(message)
+        except Refusal as refusal:
+            self._reply(Refused(refusal.code, refusal.message))
+            return None
+        match command:
+            case Ping():
+                self._reply(Pong())
+                return None
+            case Pong():
+                return None
+            case _:
+                return self._do(command)
+
+    async def _do(self, command: Command) -> None:
+        try:
+            match command:
+                case Subscribe():
+                    await self._subscribe(command)
+                case Unsubscribe(channel):
+                    await self._unsubscribe(channel)
+                case ClientEvent():
+                    await self._client_event(command)
+        except Refusal as refusal:
+            self._reply(Refused(refusal.code, refusal.message))
+            if isinstance(command, Subscribe) and self._is_told_which(refusal):
+                kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
+                self._reply(SubscriptionRefused(command.channel[:SHOWN], kind, refusal.message, refusal.status))
+
+    def _is_told_which(self, refusal: Refusal) -> bool:
+        # A second subscription leaves the first as it is: no listener of that channel should hear of a failure.
+        return refusal.reason is not ALREADY_SUBSCRIBED and self._application.settings.subscription_error_frames
+
+    def _reply(self, reply: Reply) -> None:
+        self._client.write(self._client.wire.pack(reply))
+
+    # Opening and ending
+
+    async def _open(self) -> None:
+        opening = self._opening
+        assert opening is not None
+        try:
+            self.protocol = pusher.version(opening.query.get("protocol"))
+            app = await self._doors.application(opening)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        if self._is_ended:
+            return
+        self._opening = None
+        self._enter(app, opening.key)
+        self._reply(Welcome(self.socket_id, self._doors.activity_timeout))
+
+    def _tell(self, refusal: Refusal) -> None:
+        # Versions before 6 are told by a frame; for later ones it does no harm (pusher-js accepts it at any time).
+        self._reply(Refused(refusal.code, refusal.message))
+
+    async def _leave_channels(self, app: Application) -> None:
+        for channel, user_id in self._subscriptions.items():
+            try:
+                await self._doors.node.leave(app.id, channel, self._client, user_id)
+            except Exception:
+                logger.exception("socket %s could not leave a channel", self.socket_id)
+        self._subscriptions = {}
+
+    # Commands
+
+    async def _subscribe(self, command: Subscribe) -> None:
+        app, channel = self._application, command.channel
+        settings = app.settings
+        check_name(channel, settings.max_channel_name_length)
+        if channel in self._subscriptions:
+            raise ALREADY_SUBSCRIBED(channel=channel)
+        if settings.max_subscriptions and len(self._subscriptions) >= settings.max_subscriptions:
+            raise TOO_MANY_SUBSCRIPTIONS(limit=settings.max_subscriptions)
+        kind = kind_of(channel)
+        if kind is Kind.USER:
+            raise USER_CHANNEL(channel=channel)
+        member = None
+        if kind.needs_auth:
+            self._check_auth(app, command)
+        if kind is Kind.PRESENCE:
+            member = self._member(app, command)
+        user_id = member.user_id if member is not None else None
+        await self._doors.node.join(app.id, channel, self._client, member, settings.max_presence_members)
+        self._subscriptions[channel] = user_id
+
+    def _check_auth(self, app: Application, command: Subscribe) -> None:
+        key, colon, signature = command.auth.partition(":")
+        if not colon:
+            raise AUTH_FORMAT()
+        secret = app.secret_of(key)
+        if secret is None:
+            raise AUTH_KEY(key=key[:SHOWN])
+        signed = channel_text(self.socket_id, command.channel, command.channel_data)
+        if not is_signature(secret, signed, signature):
+            raise AUTH_SIGNATURE(signed=signed[:SHOWN], signature=signature[:SHOWN])
+
+    @staticmethod
+    def _member(app: Application, command: Subscribe) -> Member:
+        settings, data = app.settings, command.channel_data
+        if data is None:
+            raise CHANNEL_DATA_MISSING(channel=command.channel)
+        if len(data.encode()) > settings.max_presence_member_bytes:
+            raise MEMBER_TOO_LARGE(limit=settings.max_presence_member_bytes)
+        member = pusher.member(data)
+        if len(member.user_id) > settings.max_presence_user_id_length:
+            raise CHANNEL_DATA_INVALID(
+                problem=f"user_id of more than {settings.max_presence_user_id_length} characters"
+            )
+        return present(member.user_id, member.info)
+
+    async def _unsubscribe(self, channel: str) -> None:
+        if channel not in self._subscriptions:
+            raise NOT_SUBSCRIBED(channel=channel[:SHOWN])
+        user_id = self._subscriptions.pop(channel)
+        await self._doors.node.leave(self._application.id, channel, self._client, user_id)
+
+    async def _client_event(self, command: ClientEvent) -> None:
+        app, channel = self._application, command.channel
+        settings = app.settings
+        if not settings.client_events:
+            raise CLIENT_EVENT_OFF()
+        if not kind_of(channel).takes_client_events:
+            raise CLIENT_EVENT_CHANNEL()
+        if channel not in self._subscriptions:
+            raise CLIENT_EVENT_OUTSIDE(channel=channel[:SHOWN])
+        if len(command.name) > settings.max_event_name_length:
+            raise EVENT_NAME_TOO_LONG(length=len(command.name), limit=settings.max_event_name_length)
+        if len(command.data.encode()) > settings.max_event_bytes:
+            raise DATA_TOO_LARGE(limit=settings.max_event_bytes)
+        if self._rate is None:
+            self._rate = Rate(settings.client_events_per_second)
+        if not self._rate.use(time.monotonic()):
+            raise CLIENT_EVENT_RATE(limit=settings.client_events_per_second)
+        # The sender's id comes from its subscription, never from its frame.
+        event = Event(channel, command.name, command.data, self._subscriptions[channel])
+        await self._doors.node.publish(app.id, event, self.socket_id)

@@ -1,0 +1,188 @@
+"""One client, from its opening to its end: what all protocols have in common.
+
+Knows: that commands are obeyed one after the other, in the order they came, and that nothing escapes from them. Does
+not know a protocol, nor sockets: a connection is what can be written to and closed.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any
+
+from msgspec import Raw
+
+from hubbub import eager
+from hubbub.accounts.domain import Grant
+from hubbub.apps import Application
+from hubbub.errors import APP_DISABLED, APP_GONE, GRANT_ENDED, INTERNAL, Refusal
+from hubbub.messages import NO_INFO, Member
+from hubbub.session.doors import Client, Doors
+
+logger = logging.getLogger("hubbub.session")
+
+
+class Session(ABC):
+    """One client. While a command waits for the cluster or the store, `is_busy` is true and who reads should stop."""
+
+    __slots__ = (
+        "_app",
+        "_client",
+        "_doors",
+        "_is_busy",
+        "_is_ended",
+        "_waiting",
+        "grant",
+        "key",
+        "socket_id",
+    )
+
+    takes_binary = False
+    """Whether a message may be bytes."""
+
+    is_pinged = True
+    """Whether a silent client is asked for a sign of life before it is given up."""
+
+    def __init__(self, doors: Doors, client: Client) -> None:
+        self._doors = doors
+        self._client = client
+        self._app: Application | None = None
+        self._waiting: deque[str | bytes] | None = None
+        self._is_busy = False
+        self._is_ended = False
+        self.grant: Grant | None = None
+        """What the client may do here by a user's word; None where channels are signed one by one."""
+        self.key = ""
+        """The application's key that the client came with."""
+        self.socket_id = ""
+        """Its id, once it is welcome."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a command is being waited for."""
+        return self._is_busy
+
+    @property
+    def answers_pings(self) -> bool:
+        """Whether the client must answer a ping."""
+        return False
+
+    def receive(self, message: str | bytes) -> None:
+        """Obey one message, now or after those before it. Bytes only if the session `takes_binary`."""
+        if self._is_busy:
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append(message)
+        elif not self._is_ended and (work := self._understand(message)) is not None:
+            self._start(work)
+
+    def end(self) -> None:
+        """Leave everything: the socket is gone. Nothing is written any more."""
+        self._is_ended = True
+        if not self._is_busy:
+            self._start(self._leave_all())
+
+    def ping(self) -> bool:
+        """Ask the client for a sign of life in its protocol; False when it has none, or need not answer."""
+        return False
+
+    def review(self, app: Application | None, *, is_granted: bool) -> None:
+        """Go on with `app` as it is now, or end with the refusal that fits: None is an application that is gone.
+
+        `is_granted` tells whether the user's word that the client came with still holds.
+        """
+        if self._app is None or self._is_ended:
+            return
+        if app is None:
+            self._refuse(APP_GONE(key=self.key))
+        elif not app.settings.enabled:
+            self._refuse(APP_DISABLED())
+        elif not is_granted:
+            self._refuse(GRANT_ENDED())
+        else:
+            self._app = app
+
+    # What a protocol does in its own way
+
+    @abstractmethod
+    def _understand(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Give what is to be done about a message; None when it has been answered at once."""
+
+    @abstractmethod
+    def _tell(self, refusal: Refusal) -> None:
+        """Say why the connection will be closed, if the protocol has words for it."""
+
+    @abstractmethod
+    async def _leave_channels(self, app: Application) -> None:
+        """Leave all channels."""
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Obey nothing more, and close."""
+        self._is_ended = True
+        self._tell(refusal)
+        self._client.close(refusal)
+
+    # The order of things
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._is_busy = True
+        if (task := eager.start(self._work(work))) is not None:
+            task.add_done_callback(self._resume)
+
+    def _resume(self, _task: "asyncio.Task[None]") -> None:
+        self._client.resume()
+
+    async def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, then what came in the meantime, then leave if that is due. Nothing escapes from here."""
+        await self._guard(work)
+        while self._waiting and not self._is_ended:
+            next_work = self._understand(self._waiting.popleft())
+            if next_work is not None:
+                await self._guard(next_work)
+        self._waiting = None
+        if self._is_ended:
+            await self._guard(self._leave_all())
+        self._is_busy = False
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
+            self._is_ended = True
+            self._client.close(INTERNAL())
+
+    # Being there
+
+    @property
+    def _application(self) -> Application:
+        assert self._app is not None, "a command before the welcome"
+        return self._app
+
+    def _enter(self, app: Application, key: str) -> None:
+        """Be one of the application's sessions from now on."""
+        self._app = app
+        # The application's own string: a copy for each of its clients would be 80 bytes.
+        self.key = next((pair.key for pair in app.key_pairs if pair.key == key), key)
+        self.socket_id = _new_socket_id()
+        self._doors.enter(app, self, self._client)
+
+    async def _leave_all(self) -> None:
+        app, self._app = self._app, None
+        if app is not None:
+            self._doors.leave(app.id, self)
+            await self._leave_channels(app)
+
+
+def present(user_id: str, info: Raw = NO_INFO) -> Member:
+    """Give a member who comes now."""
+    return Member(user_id, info, time.time_ns() // 1_000_000, secrets.token_urlsafe(9))
+
+
+def _new_socket_id() -> str:
+    """Make an id no connection had before: 2 × 30 random bits, as a signature for an id must never fit another."""
+    bits = secrets.randbits(60)
+    return f"{bits >> 30}.{bits & (2**30 - 1)}"

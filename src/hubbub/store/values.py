@@ -1,0 +1,109 @@
+"""Rows as the values of the domain.
+
+Knows: which column becomes which field. A row's relations that a value holds must have been loaded.
+"""
+
+import logging
+
+from pydantic import ValidationError
+
+from hubbub.accounts import domain
+from hubbub.apps import Application, KeyPair
+from hubbub.settings import AppSettings
+from hubbub.store import models
+
+logger = logging.getLogger("hubbub.store")
+
+
+def user(row: models.User) -> domain.User:
+    """Give the user."""
+    return domain.User(
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        is_root=row.is_root,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+    )
+
+
+def organization(row: models.Organization) -> domain.Organization:
+    """Give the organization."""
+    return domain.Organization(
+        id=row.id, name=row.name, slug=row.slug, created_at=row.created_at, archived_at=row.archived_at
+    )
+
+
+def enrollment(row: models.Enrollment) -> domain.Enrollment:
+    """Give the enrollment, with its user and organization."""
+    return domain.Enrollment(
+        user=user(row.user),
+        organization=organization(row.organization),
+        is_admin=row.is_admin,
+        can_publish=row.can_publish,
+        created_at=row.created_at,
+    )
+
+
+def held_application(row: models.Application, *, is_owned: bool) -> domain.HeldApplication:
+    """Give the application with the key pairs that are loaded."""
+    pairs = [domain.HeldPair(key=pair.key, secret=pair.secret, created_at=pair.created_at) for pair in row.key_pairs]
+    return domain.HeldApplication(
+        id=row.id,
+        name=row.name,
+        key_pairs=tuple(pairs),
+        settings=_settings(row).model_dump(mode="json", exclude_unset=True),
+        is_owned=is_owned,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+    )
+
+
+def application(row: models.Application) -> Application:
+    """Give the application as publishers and clients meet it, with the key pairs that are loaded."""
+    return Application(
+        id=str(row.id),
+        name=row.name,
+        key_pairs=tuple(KeyPair(pair.key, pair.secret) for pair in row.key_pairs),
+        settings=_settings(row),
+    )
+
+
+def ownership(row: models.Ownership) -> domain.Ownership:
+    """Give the ownership, with its organization."""
+    return domain.Ownership(
+        organization=organization(row.organization), is_owned=row.is_owned, created_at=row.created_at
+    )
+
+
+def token(row: models.UserToken) -> domain.Token:
+    """Give the token as lists show it."""
+    return domain.Token(id=row.id, prefix=row.prefix, created_at=row.created_at, invalidated_at=row.invalidated_at)
+
+
+def invitation(row: models.Invitation) -> domain.Invitation:
+    """Give the invitation, with its organization."""
+    return domain.Invitation(
+        id=row.id,
+        organization=organization(row.organization),
+        email=row.email,
+        name=row.name,
+        is_admin=row.is_admin,
+        can_publish=row.can_publish,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
+
+
+def _settings(row: models.Application) -> AppSettings:
+    """Give the settings of `row`, without those that another version of Hubbub or an editor left there unfit."""
+    overrides: object = row.settings  # JSON, so it may be anything
+    if not isinstance(overrides, dict):
+        logger.warning("Application %s: settings ignored, they are not a JSON object", row.id)
+        return AppSettings.model_validate({})
+    try:
+        return AppSettings.model_validate(overrides)
+    except ValidationError as error:
+        unfit = {str(fault["loc"][0]) for fault in error.errors(include_input=False)}
+        logger.warning("Application %s: settings ignored, unknown or invalid: %s", row.id, ", ".join(sorted(unfit)))
+        return AppSettings.model_validate({name: value for name, value in overrides.items() if name not in unfit})

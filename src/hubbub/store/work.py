@@ -1,0 +1,24 @@
+"""One transaction, with the questions of each noun: what `hubbub.accounts.seam.Work` asks for."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hubbub.store.applications import Applications
+from hubbub.store.enrollments import Enrollments
+from hubbub.store.invitations import Invitations
+from hubbub.store.journal import Journal
+from hubbub.store.organizations import Organizations
+from hubbub.store.tokens import Tokens
+from hubbub.store.users import Users
+
+
+class Work:
+    """The questions, all of them on the session of one transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self.users = Users(session)
+        self.organizations = Organizations(session)
+        self.enrollments = Enrollments(session)
+        self.applications = Applications(session)
+        self.tokens = Tokens(session)
+        self.invitations = Invitations(session)
+        self.journal = Journal(session)

@@ -1,0 +1,253 @@
+"""Phoenix Channels over HTTP requests that wait: `/socket/longpoll`, for clients that no WebSocket reaches.
+
+Knows the dialogue of phoenix.js: a GET without a token opens and is answered 410 with one, a GET with it waits for
+messages, a POST brings some. The answer's own status is 200, the one that counts is in its body. Does not know what
+messages mean; that is the session's.
+"""
+
+import asyncio
+import base64
+import binascii
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, INACTIVE, METHOD, SHUTTING_DOWN, TOO_SLOW, Refusal
+from hubbub.hub.connection import Wire
+from hubbub.protocols import phoenix
+from hubbub.protocols.phoenix import Encoding, Version
+from hubbub.session.doors import Opening
+from hubbub.session.phoenix import PhoenixSession, Ticket, admit
+from hubbub.transports.services import Services
+
+PATH: Final = "/socket/longpoll"
+
+_LINES: Final = "application/x-ndjson"
+_encode = msgspec.json.Encoder().encode
+_logger = logging.getLogger("hubbub.longpoll")
+
+# Each frame is an element of the answer's list of messages, and ends in its comma. Until 1.2 phoenix.js takes objects,
+# from 1.3 on, which is V2, their texts.
+LONG_POLL: Final = {
+    Version.V1: Encoding(Version.V1, lambda text: text + b","),
+    Version.V2: Encoding(Version.V2, lambda text: _encode(text.decode()) + b","),
+}
+_SILENT: Final = Wire("none: its seats have wires", lambda _: b"")
+
+
+class LongPoll:
+    """One client: messages for it wait here between its polls."""
+
+    __slots__ = ("_idle", "_is_closed", "_pending", "_polls", "_session", "_size", "_waiting", "slot", "token")
+
+    wire = _SILENT
+
+    def __init__(self, polls: "LongPolls", version: Version, ticket: Ticket) -> None:
+        self._polls = polls
+        self._pending: list[bytes] = []
+        self._size = 0
+        self._waiting: asyncio.Future[None] | None = None
+        self._idle: asyncio.Future[None] | None = None
+        self._is_closed = False
+        self.slot = 0
+        self.token = secrets.token_urlsafe(24)
+        self._session = PhoenixSession(polls.services.doors, self, LONG_POLL[version], ticket)
+        polls.services.wheel.watch(self, polls.services.settings.poll_timeout)
+
+    # What the hub and the session call
+
+    def write(self, data: bytes) -> None:
+        """Keep a message for the next poll, or answer the one that waits."""
+        if self._is_closed:
+            return
+        self._pending.append(data)
+        self._size += len(data)
+        limit = self._polls.services.settings.max_backlog_bytes
+        if self._size > limit:
+            self.close(TOO_SLOW(limit=limit))
+        self._wake()
+
+    def close(self, refusal: Refusal) -> None:
+        """End soon; log the refusal's cause, if it has one. The client learns of it by its next poll."""
+        if refusal.__cause__ is not None:
+            _logger.error("a long-poll is closed for a fault of ours", exc_info=refusal.__cause__)
+        asyncio.get_running_loop().call_soon(self._close)
+
+    def resume(self) -> None:
+        """The session takes more."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    # What the wheel calls
+
+    def on_due(self) -> None:
+        """Take a client that polls no more for gone."""
+        self.close(INACTIVE())
+
+    # What requests ask
+
+    async def messages(self, request: Request) -> bytes | None:
+        """Wait for messages; None once this has ended. Of two polls at once the earlier gets nothing."""
+        services = self._polls.services
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.cancel()
+        services.wheel.forget(self)
+        if not self._pending and not self._is_closed:
+            self._waiting = waiting = asyncio.get_running_loop().create_future()
+            gone = asyncio.ensure_future(request.receive())  # comes when the client goes
+            await asyncio.wait((waiting, gone), timeout=services.settings.poll_window, return_when="FIRST_COMPLETED")
+            is_gone = gone.done()
+            gone.cancel()
+            if waiting.cancelled():
+                return b""  # a later poll waits in its place, and the deadline is its own
+            self._waiting = None
+            if is_gone and not self._is_closed:
+                services.wheel.watch(self, services.settings.poll_timeout)
+                return b""
+        if self._is_closed:
+            return None
+        services.wheel.watch(self, services.settings.poll_timeout)
+        taken, self._pending, self._size = b"".join(self._pending), [], 0
+        return taken
+
+    async def receive(self, bodies: list[str | bytes]) -> None:
+        """Obey messages, and come back when that is done."""
+        for body in bodies:
+            self._session.receive(body)
+        while self._session.is_busy:
+            if self._idle is None or self._idle.done():
+                self._idle = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._idle)
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def _close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._pending = []
+        self._polls.services.wheel.forget(self)
+        self._polls.forget(self)
+        self._session.end()
+        self._wake()
+        self.resume()
+
+
+class LongPolls:
+    """All of this process, by token; and the ASGI endpoint."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._by_token: dict[str, LongPoll] = {}
+
+    def forget(self, poll: LongPoll) -> None:
+        """Let its token open nothing more."""
+        self._by_token.pop(poll.token, None)
+
+    def shutdown(self) -> None:
+        """The server stops: answer all who wait, so that they come back elsewhere."""
+        for poll in list(self._by_token.values()):
+            poll.close(SHUTTING_DOWN())
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request to `/socket/longpoll`."""
+        match request.method:
+            case "GET":
+                token = request.query_params.get("token")
+                return await (self._poll(request, token) if token else self._open(request))
+            case "POST":
+                return await self._receive(request)
+            case "OPTIONS":
+                return _preflight(request)
+        refusal = METHOD(method=request.method, allow="GET, POST, OPTIONS")
+        return Response(refusal.message + "\n", refusal.status, {"Allow": "GET, POST, OPTIONS"}, "text/plain")
+
+    async def _open(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        token = request.headers.get("x-phoenix-authtoken")
+        opening = Opening(query.get("app_key", ""), query, request.url.scheme == "https", token)
+        try:
+            version = phoenix.version(query.get("vsn"))
+            ticket = await admit(self.services.doors, opening)
+        except Refusal as refusal:
+            is_ours = refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            # phoenix.js knows no other: 500 is to try again, 403 is to stay away.
+            status = HTTPStatus.INTERNAL_SERVER_ERROR if is_ours else HTTPStatus.FORBIDDEN
+            return _answer({"status": status, "reason": refusal.message})
+        poll = LongPoll(self, version, ticket)
+        self._by_token[poll.token] = poll
+        return _answer({"status": HTTPStatus.GONE, "token": poll.token})
+
+    async def _poll(self, request: Request, token: str) -> Response:
+        poll = self._by_token.get(token)
+        messages = await poll.messages(request) if poll is not None else None
+        if messages is None:
+            # Phoenix says 410 with a new token; its clients before 1.8 then go on without joining anything again.
+            return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR})
+        head = {"status": HTTPStatus.OK if messages else HTTPStatus.NO_CONTENT, "token": token}
+        return Response(_encode(head)[:-1] + b',"messages":[' + messages[:-1] + b"]}", headers=_HEADERS)
+
+    async def _receive(self, request: Request) -> Response:
+        poll = self._by_token.get(request.query_params.get("token", ""))
+        if poll is None:
+            return _answer({"status": HTTPStatus.GONE})
+        try:
+            await poll.receive(await self._bodies(request))
+        except Refusal as refusal:
+            return _answer({"status": refusal.status, "reason": refusal.message})
+        except ClientDisconnect:
+            return _answer({"status": HTTPStatus.BAD_REQUEST})
+        return _answer({"status": HTTPStatus.OK})
+
+    async def _bodies(self, request: Request) -> list[str | bytes]:
+        """Read the messages of a POST: one, or one a line. Raises the refusals BODY_TOO_LARGE, BAD_REQUEST."""
+        try:
+            text = (await request.body()).decode()
+        except UnicodeDecodeError:
+            raise BAD_REQUEST(problem="the body is not UTF-8") from None
+        is_lines = request.headers.get("content-type", "").startswith(_LINES)
+        bodies = [line for line in text.split("\n") if line] if is_lines else [text]
+        limit = self.services.settings.max_message_bytes
+        if any(len(body.encode()) > limit for body in bodies):
+            raise BODY_TOO_LARGE(limit=limit)
+        return [_message(body) for body in bodies]
+
+
+def _message(body: str) -> str | bytes:
+    """Give a message as it would have come over a WebSocket: what is no JSON is a binary frame, in base64."""
+    if body.lstrip()[:1] in ("[", "{", ""):
+        return body
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return body
+
+
+# The token in the query is what counts, never a cookie: any page may ask.
+_HEADERS: Final = {
+    "Content-Type": "application/json",
+    "Access-Control-Allow-Origin": "*",
+    "Cache-Control": "no-store",
+}
+
+
+def _answer(body: dict[str, object]) -> Response:
+    return Response(_encode(body), headers=_HEADERS)
+
+
+def _preflight(request: Request) -> Response:
+    return Response(
+        headers={
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+            "Access-Control-Allow-Headers": request.headers.get("access-control-request-headers", ""),
+            "Access-Control-Max-Age": "3600",
+        }
+    )
