@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,6 +52,8 @@ NEEDS: dict[str, Callable[[], str | None]] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever gives up on the tests from outside, such as `timeout`, ends them like a Ctrl-C: no server is left behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line(
         "markers", f"needs(name): skipped without it, failed if CI=true. One of: {', '.join(sorted(NEEDS))}"
     )

@@ -98,12 +98,11 @@ class Cluster:
         self._process = self._run(
             "postgres", "-D", "data", "-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._folder), *settings
         )
-        end = time.monotonic() + START_LIMIT
-        while not self._is_ready():
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.stop()
-                raise AssertionError(f"PostgreSQL did not start\n{self._log.read_text(errors='replace')}")
-            time.sleep(0.02)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop it without waiting for its clients to leave."""
@@ -126,7 +125,14 @@ class Cluster:
             for path in (self._folder, secret):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         options = ["--username=hubbub", "--pwfile=password", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
-        if self._run("initdb", "-D", "data", "--no-sync", *options).wait(START_LIMIT) != 0:
+        process = self._run("initdb", "-D", "data", "--no-sync", *options)
+        try:
+            status = process.wait(START_LIMIT)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if status != 0:
             raise AssertionError(f"PostgreSQL could not be made\n{self._log.read_text(errors='replace')}")
 
     def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -145,6 +151,13 @@ class Cluster:
                 extra_groups=None if owner is None else [],
                 start_new_session=True,  # a Ctrl-C is for pytest, which needs the server to clean up
             )
+
+    def _wait_until_ready(self) -> None:
+        end = time.monotonic() + START_LIMIT
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise AssertionError(f"PostgreSQL did not start\n{self._log.read_text(errors='replace')}")
+            time.sleep(0.02)
 
     def _is_ready(self) -> bool:
         # Its eighth line tells, and is what `pg_ctl start` waits for too.

@@ -55,14 +55,14 @@ class Tenants(Running):
 
     def __init__(self, **settings: object) -> None:
         self._files = tempfile.TemporaryDirectory(prefix="hubbub-tenants-")
-        self.database_url = f"sqlite:///{Path(self._files.name, 'hubbub.db')}"
+        self.database_url = str(settings.get("database_url", f"sqlite:///{Path(self._files.name, 'hubbub.db')}"))
         self.jwt_secret = secrets.token_urlsafe(64)
         super().__init__(
             migrate=True,
             app_id=None,
             app_key=None,
             app_secret=None,
-            **{"database_url": self.database_url, "jwt_secret": self.jwt_secret, **settings},
+            **{**settings, "database_url": self.database_url, "jwt_secret": self.jwt_secret},
         )
         self.session = requests.Session()
         self.people: dict[str, Person] = {}

@@ -100,6 +100,13 @@ async def test_an_archived_one_is_there_for_admins_of_the_owner_alone(world: Wor
     assert await changes(store, before) == [("application", world.app.id)] * 2
 
 
+async def test_root_archives_through_the_borrower_too(world: World) -> None:
+    archived = await world.accounts.applications.archive(world.root, BORROWER, world.app_id)
+    assert (archived.is_owned, archived.archived_at is None) == (False, False)
+    assert await answer_to(world.accounts.applications.get(world.root, BORROWER, world.app_id)) is UNKNOWN
+    assert await world.accounts.applications.unarchive(world.root, OWNER, world.app_id) == world.app
+
+
 async def test_a_rotation_adds_a_pair_and_both_are_good_until_one_is_revoked(world: World, store: Store) -> None:
     applications, before = world.accounts.applications, await store.last_change()
     rotated = await applications.rotate(world.admin, OWNER, world.app_id)

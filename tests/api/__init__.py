@@ -1,0 +1,1 @@
+"""The JSON API, in pieces and against a live server."""

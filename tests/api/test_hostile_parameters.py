@@ -1,4 +1,4 @@
-"""What no client should send, against a live server. The fixture sees at its end that the server logged no traceback."""
+"""What no client should send, against a live server, which must not log a traceback for it."""
 
 import json
 import socket
@@ -12,7 +12,10 @@ from tenants import LIMIT, Tenants, World
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 
-STRANGE = ["", " ", "\0", "a\0b", "x" * 10_000, "'; DROP TABLE users; --", "%", "../..", "\u202e", "é" * 300, "💥", "-1", "0", "00", "1e3", "９", str(10**30), "true", "null", "[]", "{}"]  # fmt: skip
+STRANGE = [
+    "", " ", "\0", "a\0b", "x" * 10_000, "'; DROP TABLE users; --", "%", "../..", "\u202e", "é" * 300, "💥", "-1", "0",
+    "00", "1e3", "９", str(10**30), "true", "null", "[]", "{}",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,9 @@ def test_a_name_is_text_of_a_line(tenants: Tenants, world: World, path: str, nam
 def test_what_names_nothing_is_not_there(tenants: Tenants, world: World, there: str, reference: str) -> None:
     strange = quote(reference, safe="")
     here = f"/organizations/{world.acme['slug']}"
+    # Of what is called like it now, olga has nothing.
+    assert tenants.call("GET", f"/organizations/{strange}", "olga").status_code == 404
     for method, path in (
-        ("GET", f"/organizations/{strange}"),
         ("GET", f"{here}/applications/{strange}"),
         ("PATCH", f"{here}/enrollments/{strange}"),
         ("GET", f"/users/{strange}/tokens"),
@@ -119,8 +123,6 @@ def test_settings_are_an_object_of_settings(tenants: Tenants, there: str, settin
         (b"name=%ff", FORM, 400),
         (b"name=x", {"Content-Type": "text/plain"}, 415),
         (b"name=x", {"Content-Type": "multipart/form-data"}, 400),
-        (b"name=" + b"x" * 400_000, FORM, 413),
-        (b'{"name": "' + b"x" * 400_000 + b'"}', JSON, 413),
     ],
 )
 @pytest.mark.parametrize("is_chunked", [False, True])
@@ -130,6 +132,13 @@ def test_a_body_that_cannot_be_read_is_refused(
     data = iter([body[: len(body) // 2], body[len(body) // 2 :]]) if is_chunked else body
     answer = tenants.call("POST", "/organizations", "ada", data=data, headers=headers)
     assert (answer.status_code, list(answer.json()["errors"])) == (status, ["body" if status == 422 else "detail"])
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_over_the_limit_is_refused(tenants: Tenants, is_chunked: bool) -> None:
+    parts = [b'{"name": "', b"x" * 400_000, b'"}']
+    data = iter(parts) if is_chunked else b"".join(parts)
+    assert tenants.call("POST", "/organizations", "ada", data=data, headers=JSON).status_code == 413
 
 
 def test_without_a_token_a_body_is_not_even_read(tenants: Tenants) -> None:

@@ -80,6 +80,12 @@ def test_scripts_of_any_origin_may_read_every_answer(
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+def test_the_address_alone_leads_to_the_page_of_the_document(tenants: Tenants) -> None:
+    for path in ("", "/"):
+        answer = tenants.session.get(f"{tenants.url}/api{path}", timeout=10)
+        assert (answer.status_code, answer.url) == (200, f"{tenants.url}/api/docs")
+
+
 def test_the_page_of_the_document_takes_nothing_from_elsewhere(tenants: Tenants) -> None:
     page = tenants.call("GET", "/docs")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"

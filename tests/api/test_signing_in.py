@@ -24,8 +24,8 @@ def claims(token: str) -> dict[str, Any]:
 @pytest.mark.parametrize("how", ["json", "data", "params", "files"])
 def test_a_user_token_is_exchanged_for_a_session_token(tenants: Tenants, path: str, how: str) -> None:
     token = tenants.people["ada"].token
-    given = {"token": (None, token)} if how == "files" else {"token": token}
-    answer = tenants.call("POST", path, **{how: given})
+    given: Any = {how: {"token": (None, token) if how == "files" else token}}
+    answer = tenants.call("POST", path, **given)
     assert (answer.status_code, list(answer.json())) == (201, ["jwt"])
     assert answer.headers["Cache-Control"] == "no-store"
     assert tenants.data("GET", "/me", answer.json()["jwt"])["name"] == "Ada"
@@ -46,8 +46,8 @@ def test_who_is_no_admin_has_no_permission_of_one(tenants: Tenants, world: World
 
 @pytest.mark.parametrize("how", ["json", "data", "params"])
 def test_a_token_for_a_browser_has_no_permission_of_an_admin(tenants: Tenants, world: World, how: str) -> None:
-    given = {"token": tenants.people["ada"].token, "channel": "true"}
-    token = tenants.call("POST", "/session", **{how: given}).json()["jwt"]
+    given: Any = {how: {"token": tenants.people["ada"].token, "channel": "true"}}
+    token = tenants.call("POST", "/session", **given).json()["jwt"]
     assert claims(token)["pem"] == {"default": 3}
     assert tenants.call("GET", "/me", token).status_code == 403
 

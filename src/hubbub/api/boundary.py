@@ -1,4 +1,4 @@
-"""The outermost layer of the API, around everything that answers.
+"""The layer around everything of the API that answers; only what tells browsers of other origins is further out.
 
 Knows what holds for each request: HEAD is GET without a body, a slash at the end means nothing, no answer is kept by a
 cache, and whatever was not expected is logged once and answered with 500.

@@ -75,17 +75,16 @@ def body(model: type[BaseModel], under: str | None, example: dict[str, Any], **m
 
     `example` is one set of parameters, `more` are further ones by name. Query parameters of these names do as well.
     """
-    flat = model.model_json_schema()
-    flat.pop("title", None)
-    examples = {"flat": example, **more}
-    if under is None:
-        schema: dict[str, Any] = flat
-        form = flat
-    else:
-        nested = {"type": "object", "properties": {under: flat}, "required": [under] if flat.get("required") else []}
+    flat = _schema(model)
+    schema, examples = flat, {"flat": example, **more}
+    if under is not None:
+        nested = {"type": "object", "properties": {under: flat}, "required": [under] if "required" in flat else []}
         schema = {"anyOf": [nested, flat]}
         examples = {f"under {under}": {under: example}} | examples
-        form = _prefixed(flat, under)
+    form = {
+        "schema": _form(flat, under),
+        "example": {_form_name(name, under): value for name, value in example.items()},
+    }
     return {
         "requestBody": {
             "description": "As JSON, as a form, or in the query"
@@ -94,22 +93,36 @@ def body(model: type[BaseModel], under: str | None, example: dict[str, Any], **m
             "required": False,
             "content": {
                 JSON: {"schema": schema, "examples": {name: {"value": value} for name, value in examples.items()}},
-                FORM: {"schema": form, "example": _flattened(example, under)},
-                MULTIPART: {"schema": form, "example": _flattened(example, under)},
+                FORM: form,
+                MULTIPART: form,
             },
         }
     }
 
 
-def _prefixed(flat: dict[str, Any], under: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {f"{under}[{name}]": about for name, about in flat.get("properties", {}).items()},
-    }
-    if "required" in flat:
-        schema["required"] = [f"{under}[{name}]" for name in flat["required"]]
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    del schema["title"], schema["description"]
     return schema
 
 
-def _flattened(example: dict[str, Any], under: str | None) -> dict[str, Any]:
-    return {f"{under}[{name}]" if under else name: value for name, value in example.items()}
+def _form(flat: dict[str, Any], under: str | None) -> dict[str, Any]:
+    """Describe a form: lists are `name[]`; what is an object in JSON is many fields, or its text."""
+    schema: dict[str, Any] = {"type": "object", "properties": {}}
+    for name, about in flat["properties"].items():
+        match about:
+            case {"type": "object"}:
+                continue
+            case {"anyOf": _, "description": description}:
+                schema["properties"][_form_name(name, under)] = {"type": "string", "description": description}
+            case {"type": "array"}:
+                schema["properties"][_form_name(name, under) + "[]"] = about
+            case _:
+                schema["properties"][_form_name(name, under)] = about
+    if "required" in flat:
+        schema["required"] = [_form_name(name, under) for name in flat["required"]]
+    return schema
+
+
+def _form_name(name: str, under: str | None) -> str:
+    return f"{under}[{name}]" if under else name

@@ -5,6 +5,7 @@ Knows the calls. Does not know who may, nor who listens.
 
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +14,7 @@ from hubbub.api import broadcast, shapes
 from hubbub.api.caller import Caller
 from hubbub.api.documents import WRITING, body, refusals
 from hubbub.api.paging import Answer
-from hubbub.api.parameters import Parameters
+from hubbub.api.parameters import JSON, Parameters
 from hubbub.api.paths import APPLICATION, ApplicationPath, EventPath, OrganizationPath
 from hubbub.api.services import Serving
 from hubbub.protocols import phoenix
@@ -44,6 +45,9 @@ TOPIC = {
 }
 
 
+PRESENT = Answer[dict[str, shapes.Metas]]
+
+
 class Topic(BaseModel):
     """Whose presence is asked for."""
 
@@ -53,24 +57,28 @@ class Topic(BaseModel):
 @routes.post(
     EVENTS + "/presence_list",
     name="list_presence_by_post",
+    response_model=PRESENT,
     summary="List who is present (as GET)",
     responses=refusals(*WRITING),
     openapi_extra=body(Topic, None, {"topic": "general"}),
 )
 @routes.get(
     EVENTS + "/presence_list",
+    response_model=PRESENT,
     summary="List who is present",
     responses=refusals(*WRITING),
     openapi_extra={"parameters": [TOPIC]},
 )
 async def list_presence(
     who: Caller, services: Serving, organization: OrganizationPath, application: ApplicationPath, given: Parameters
-) -> Answer[dict[str, shapes.Metas]]:
+) -> Response:
     """Give the users present in a topic, in the shape of Phoenix.Presence. Needs an enrollment."""
     app = await services.accounts.applications.may_read_presence(who, organization, application)
     with Fields() as fields:
         channel = broadcast.topic(fields, given, app.settings)
-    return Answer(data=phoenix.presence(await services.members(app.id, channel)))
+    # What a member says of itself is JSON already: only msgspec knows how to leave it as it is.
+    answer = msgspec.json.encode({"data": phoenix.presence(await services.members(app.id, channel))})
+    return Response(answer, media_type=JSON)
 
 
 @routes.post(

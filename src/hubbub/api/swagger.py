@@ -6,7 +6,7 @@ Knows the page and its files. Does not know the document it shows.
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 STATIC = Path(__file__).parent / "static"
@@ -33,6 +33,12 @@ def files() -> StaticFiles:
 
 
 routes = APIRouter(include_in_schema=False)
+
+
+@routes.get("/")
+async def index(request: Request) -> RedirectResponse:
+    """Lead to the page."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/docs")
 
 
 @routes.get("/docs")

@@ -214,7 +214,7 @@ def _change(
     """Give the answer of a use-case that changes an application of the database; the declared one is refused."""
     declared = _declared()
     if declared is not None and id_or_key in (declared.id, declared.key):
-        refuse(f"Application {declared.id} is declared by settings: change its HUBBUB_APP_… variables instead.")
+        refuse(f"Application {declared.id} is declared by settings: change those instead.")
     return ask(
         lambda accounts: question(accounts.applications),
         missing=missing or f"{_application(id_or_key)}, or it is archived",

@@ -2,6 +2,8 @@
 
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,19 +22,17 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        from hubbub.errors import Refusal
+        from hubbub.settings import ConfigurationError
+
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
-            raise
-        except Exception as error:
-            # Known by what only a failure needs: the help of a group of commands comes through here too.
-            from hubbub.errors import Refusal
-            from hubbub.settings import ConfigurationError
-
-            if not isinstance(error, ConfigurationError | Refusal):
-                raise
+        except ConfigurationError as error:
             typer.echo(str(error), err=True)
-            raise typer.Exit(REFUSED if isinstance(error, Refusal) else MISCONFIGURED) from None
+            raise typer.Exit(MISCONFIGURED) from None
+        except Refusal as refusal:
+            typer.echo(refusal.message, err=True)
+            raise typer.Exit(REFUSED) from None
 
 
 commands = typer.Typer(cls=Commands, help="The self-hosted realtime server.", **OPTIONS)
@@ -40,6 +40,9 @@ commands = typer.Typer(cls=Commands, help="The self-hosted realtime server.", **
 
 def main() -> None:
     """Run the command line; the entry point of the `hubbub` program."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # People have names that not every terminal can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     commands(prog_name="hubbub")
 
 

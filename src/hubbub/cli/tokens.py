@@ -68,4 +68,4 @@ def invalidate_token(
 
     missing = "such token; a part of one needs --user" if user is None else f"such token of a user {user!r}"
     ended = ask(lambda accounts: accounts.tokens.invalidate(OPERATOR, user, token), missing=missing)
-    typer.echo(f"Token {ended.prefix}… is invalid.")
+    typer.echo(f"The token that begins with {ended.prefix} is invalid.")

@@ -4,6 +4,7 @@ Knows: who may connect, join and push what, by the token it came with. Does not 
 written down.
 """
 
+import asyncio
 import base64
 import logging
 import time
@@ -75,7 +76,8 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
     while True:
         seen = doors.reviews
         app = await doors.application(opening)
-        grant = await doors.grants.admit(jwt, app)
+        # In a task of its own, whoever asks: waiting for a connection to the database has a timeout, which needs one.
+        grant = await asyncio.ensure_future(doors.grants.admit(jwt, app))
         if doors.reviews == seen:
             break
     doors.check(app, opening)

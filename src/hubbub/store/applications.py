@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
-from sqlalchemy.orm.interfaces import ORMOption
 
 from hubbub.accounts.domain import HeldApplication, Ownership, Page
 from hubbub.apps import Application
@@ -14,22 +13,23 @@ from hubbub.store import models, references, values
 from hubbub.store.paging import page
 
 
-def with_active_pairs() -> ORMOption:
-    """Load the key pairs that are not revoked with each application."""
-    return selectinload(models.Application.key_pairs.and_(models.KeyPair.revoked_at.is_(None)))
-
-
-def findable() -> Select[models.Application]:
-    """Select the applications that are not archived themselves or through all of their owners, with active keys."""
+def _alive() -> ColumnElement[bool]:
     # Aliases: whoever adds conditions may speak of holders too, and must not mean these.
     holding, owner = aliased(models.Ownership), aliased(models.Organization)
     owned = select(holding.id).where(holding.application_id == models.Application.id, holding.is_owned)
     owned_by_active = owned.join(owner, owner.id == holding.organization_id).where(owner.archived_at.is_(None))
-    return (
-        select(models.Application)
-        .where(models.Application.archived_at.is_(None), ~owned.exists() | owned_by_active.exists())
-        .options(with_active_pairs())
-    )
+    return models.Application.archived_at.is_(None) & (~owned.exists() | owned_by_active.exists())
+
+
+# Built once: SQLAlchemy takes longer to put these together than SQLite to answer them.
+ALIVE = _alive()
+"""The condition that an application is not archived itself or through all of its owners."""
+
+WITH_ACTIVE_PAIRS = selectinload(models.Application.key_pairs.and_(models.KeyPair.revoked_at.is_(None)))
+"""Loads the key pairs that are not revoked with each application."""
+
+FINDABLE = select(models.Application).where(ALIVE).options(WITH_ACTIVE_PAIRS)
+"""Selects the applications that are alive, with active keys."""
 
 
 class Applications:
@@ -54,8 +54,7 @@ class Applications:
         Without one, all, or those archived by themselves or through all of their owners.
         """
         if organization_id is None:
-            alive = models.Application.id.in_(findable().with_only_columns(models.Application.id))
-            everyones = _anyones().where(~alive if archived else alive).order_by(models.Application.id)
+            everyones = _anyones().where(~ALIVE if archived else ALIVE).order_by(models.Application.id)
             return await page(self._session, everyones, _owned_application, limit, offset)
         found = (
             _held(organization_id)
@@ -68,15 +67,15 @@ class Applications:
         """Give one that the organization holds, if neither it nor all its owners are archived."""
         holding = models.Ownership
         row = await self._session.scalar(
-            findable()
-            .join(holding, holding.application_id == models.Application.id)
-            .where(holding.organization_id == organization_id, references.application(reference))
+            FINDABLE.join(holding, holding.application_id == models.Application.id).where(
+                holding.organization_id == organization_id, references.application(reference)
+            )
         )
         return None if row is None else values.application(row)
 
     async def by_key(self, key: str) -> Application | None:
         """Give the one that `key` is an active key of, if neither it nor all its owners are archived."""
-        row = await self._session.scalar(findable().where(references.application_of_key(key)))
+        row = await self._session.scalar(FINDABLE.where(references.application_of_key(key)))
         return None if row is None else values.application(row)
 
     async def add(
@@ -165,12 +164,11 @@ class Applications:
 def _held(organization_id: int) -> Select[models.Application]:
     """Select what the organization owns, archived or not, and what it borrows and is not archived, by its hold."""
     holding = models.Ownership
-    alive = models.Application.id.in_(findable().with_only_columns(models.Application.id))
     return (
         select(models.Application)
         .join(models.Application.ownerships)
-        .where(holding.organization_id == organization_id, holding.is_owned | alive)
-        .options(contains_eager(models.Application.ownerships), with_active_pairs())
+        .where(holding.organization_id == organization_id, holding.is_owned | ALIVE)
+        .options(contains_eager(models.Application.ownerships), WITH_ACTIVE_PAIRS)
         # What this transaction wrote a moment ago is read as it is now.
         .execution_options(populate_existing=True)
     )
@@ -178,7 +176,7 @@ def _held(organization_id: int) -> Select[models.Application]:
 
 def _anyones() -> Select[models.Application]:
     """Select all, archived or not."""
-    return select(models.Application).options(with_active_pairs()).execution_options(populate_existing=True)
+    return select(models.Application).options(WITH_ACTIVE_PAIRS).execution_options(populate_existing=True)
 
 
 def _owned_application(row: models.Application) -> HeldApplication:

@@ -23,6 +23,7 @@ POSTGRES_PARAMETERS = frozenset({"host", "port", "ssl", "sslmode", "prepared_sta
 ADVISORY_LOCK = 0x687562627562
 
 LOCK_TIMEOUT = 10.0  # seconds a connection waits for another's transaction to end
+IDLE_TIMEOUT = 5.0  # seconds a writing transaction may do nothing before PostgreSQL ends it
 CONNECT_TIMEOUT = 5.0  # seconds to reach PostgreSQL, or to get a connection of the pool
 
 
@@ -93,13 +94,14 @@ async def lock(connection: AsyncConnection) -> None:
 
 
 async def limit_waiting(connection: AsyncConnection) -> None:
-    """Let this transaction neither wait for the lock nor hold it idly for long; SQLite connections never wait longer.
+    """Let this transaction neither wait long for the lock nor hold it doing nothing; SQLite has the first always.
 
     Else one node that hangs in the middle of a transaction would hang all others.
     """
     if connection.dialect.name == "postgresql":
-        for limit in ("lock_timeout", "idle_in_transaction_session_timeout"):
-            await connection.execute(text(f"SET LOCAL {limit} = '{LOCK_TIMEOUT:.0f}s'"))
+        limits = {"lock_timeout": LOCK_TIMEOUT, "idle_in_transaction_session_timeout": IDLE_TIMEOUT}
+        for name, seconds in limits.items():
+            await connection.execute(text(f"SET LOCAL {name} = {seconds * 1000:.0f}"))
 
 
 def for_writing(engine: AsyncEngine) -> AsyncEngine:

@@ -19,7 +19,7 @@ from hubbub.changes import Change
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import AppSettings
 from hubbub.store import database, journal, models, outage, references, schema, values
-from hubbub.store.applications import findable
+from hubbub.store.applications import FINDABLE
 from hubbub.store.pulse import Pulse
 from hubbub.store.work import Work
 
@@ -80,7 +80,7 @@ class Store:
     async def applications(self) -> list[Application]:
         """Give all applications that are not archived, by id."""
         async with self._session(self._reading) as session:
-            rows = await session.scalars(findable().order_by(models.Application.id))
+            rows = await session.scalars(FINDABLE.order_by(models.Application.id))
             return [values.application(row) for row in rows]
 
     async def create_application(
@@ -190,7 +190,7 @@ class Store:
 
     async def _application(self, condition: ColumnElement[bool]) -> Application | None:
         async with self._session(self._reading) as session:
-            row = await session.scalar(findable().where(condition))
+            row = await session.scalar(FINDABLE.where(condition))
             return None if row is None else values.application(row)
 
     @asynccontextmanager

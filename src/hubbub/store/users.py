@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hubbub.accounts.domain import Page, User
 from hubbub.store import models, references, values
-from hubbub.store.applications import findable
+from hubbub.store.applications import ALIVE
 from hubbub.store.paging import page
 
 
@@ -68,20 +68,17 @@ class Users:
         if number is None:
             return False
         pair, holding, enrollment = models.KeyPair, models.Ownership, models.Enrollment
-        found = (
-            findable()
-            .with_only_columns(models.Application.id)
-            .where(
-                models.Application.id == number,
-                exists().where(pair.application_id == number, pair.key.in_(keys), pair.revoked_at.is_(None)),
-                exists().where(
-                    holding.application_id == number,
-                    holding.organization_id == models.Organization.id,
-                    models.Organization.archived_at.is_(None),
-                    enrollment.organization_id == models.Organization.id,
-                    enrollment.user_id == user_id,
-                ),
-            )
+        found = select(models.Application.id).where(
+            models.Application.id == number,
+            ALIVE,
+            exists().where(pair.application_id == number, pair.key.in_(keys), pair.revoked_at.is_(None)),
+            exists().where(
+                holding.application_id == number,
+                holding.organization_id == models.Organization.id,
+                models.Organization.archived_at.is_(None),
+                enrollment.organization_id == models.Organization.id,
+                enrollment.user_id == user_id,
+            ),
         )
         return await self._session.scalar(found) is not None
 

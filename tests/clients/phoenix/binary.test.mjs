@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import * as pusherJs from '../support.mjs';
 import { answer, arrival, clientOf, clients, connected, fenced, joined, topicOf, unique } from './support.mjs';
 
 const bytes = Uint8Array.from({ length: 300 }, (_, number) => number % 256);
@@ -29,6 +30,15 @@ for (const sender of senders) {
       }
     });
   }
+
+  test(`bytes sent by ${sender.name} reach pusher-js as base64`, async (t) => {
+    const name = unique('room');
+    const page = await pusherJs.subscribed(await pusherJs.connected(t), name);
+    const arrived = pusherJs.next(page, 'picture');
+    const from = await joined(await connected(t, sender), topicOf(name));
+    from.push('picture', bytes.buffer);
+    assert.equal((await arrived)[0], encoded.data);
+  });
 
   test(`${sender.name}: bytes and text keep their order`, async (t) => {
     const channel = await joined(await connected(t, sender), topicOf(unique('room')));

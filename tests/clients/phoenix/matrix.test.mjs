@@ -16,6 +16,7 @@ import {
   fenced,
   joined,
   recorded,
+  settled,
   subscribed,
   topicOf,
   unique,
@@ -34,8 +35,14 @@ const doors = {
   'a push of phoenix.js V1 over long-poll': async (t, name) => pushing(t, clientOf('1.2', 'long-poll'), name),
   'a push of phoenix.js V2 over long-poll': async (t, name) => pushing(t, clientOf('1.8', 'long-poll'), name),
   'a Pusher client event': async (t, name) => {
-    const channel = await subscribed(await pusherJs.connected(t, authorizing()), name);
-    return { publish: async (_, event, payload) => assert.ok(channel.trigger(event, payload)) };
+    const pusher = await pusherJs.connected(t, authorizing());
+    const channel = await subscribed(pusher, name);
+    return {
+      publish: async (_, event, payload) => {
+        assert.ok(channel.trigger(event, payload));
+        await settled(pusher);
+      },
+    };
   },
 };
 

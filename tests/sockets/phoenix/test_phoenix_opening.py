@@ -133,6 +133,15 @@ async def test_of_many_who_come_at_once_as_many_come_in_as_may(seeded: Seeded, j
     assert len(inside) == 3
 
 
+async def test_all_of_a_crowd_that_comes_at_once_come_in(seeded: Seeded, jwt: str) -> None:
+    """As after a restart, when there are far more of them than connections to the database."""
+    knocks = (knock(seeded, guardian_token=jwt, unique_identifier=f"user-{number}") for number in range(150))
+    sockets = await asyncio.gather(*knocks)
+    await sockets[-1].expect_nothing()
+    await asyncio.gather(*(socket.close() for socket in sockets))
+    assert "Traceback" not in seeded.log
+
+
 async def test_a_full_server_says_so() -> None:
     with Seeded(max_connections=1) as server:
         jwt = server.jwt()

@@ -1,43 +1,29 @@
-import json
-import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+import typer
 
 from hubbub.cli import commands
 
-Run = Callable[..., Result]
+from .conftest import Run, fields, program
 
 
-@pytest.fixture(autouse=True)
-def _new_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Leave the developer's own variables and hubbub.toml outside."""
-    for name in os.environ:
-        if name.startswith("HUBBUB_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+def every_command() -> list[tuple[tuple[str, ...], Any]]:
+    """Give each command and group with the words that lead to it."""
+    found: list[tuple[tuple[str, ...], Any]] = []
 
+    def walk(path: tuple[str, ...], command: Any) -> None:
+        found.append((path, command))
+        for name, below in getattr(command, "commands", {}).items():
+            walk((*path, name), below)
 
-@pytest.fixture
-def run() -> Run:
-    def run(*arguments: str, status: int = 0) -> Result:
-        result = CliRunner().invoke(commands, arguments)
-        assert result.exit_code == status, result.output + repr(result.exception)
-        return result
-
-    return run
-
-
-@pytest.fixture
-def migrated(run: Run) -> Run:
-    run("migrate")
-    return run
+    walk((), typer.main.get_command(commands))
+    return found
 
 
 @pytest.fixture
@@ -48,21 +34,6 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, bool]]:
     server.__dict__["serve"] = lambda settings, *, show_keys: calls.append((settings, show_keys))
     monkeypatch.setitem(sys.modules, "hubbub.server", server)
     return calls
-
-
-def program(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", *arguments], capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-def fields(output: str) -> dict[str, str]:
-    return dict(line.split(":", 1) for line in output.replace(": ", ":").replace(" ", "").splitlines())
-
-
-def create(run: Run, *arguments: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(run("app", "create", *arguments, "--json").stdout)
-    return answer
 
 
 # The program
@@ -84,11 +55,12 @@ def test_the_program_says_what_is_wrong_without_a_traceback() -> None:
     assert done.stderr.endswith("/var/hubbub.db yet: run `hubbub migrate`, or go to the folder of your server.\n")
 
 
-def test_help_loads_nothing_heavy() -> None:
+def test_help_loads_nothing_but_the_commands() -> None:
     code = (
         "import sys; from hubbub.cli import commands; commands(['--help'], standalone_mode=False);"
-        " heavy = {'sqlalchemy', 'alembic', 'pydantic', 'uvicorn', 'argon2', 'asyncpg'} & set(sys.modules);"
-        " sys.exit(f'loaded: {heavy}' if heavy else 0)"
+        " heavy = {'asyncio', 'msgspec', 'pydantic', 'sqlalchemy', 'alembic', 'uvicorn', 'argon2'} & set(sys.modules);"
+        " ours = {name for name in sys.modules if name.startswith('hubbub.') and not name.startswith('hubbub.cli')};"
+        " sys.exit(f'loaded: {heavy | ours}' if heavy | ours else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -111,22 +83,17 @@ def test_the_traceback_of_a_bug_shows_no_local_variables() -> None:
     assert "hunter2" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("serve",),
-        ("migrate",),
-        ("seed",),
-        ("settings",),
-        ("app",),
-        ("app", "create"),
-        ("app", "list"),
-        ("app", "show"),
-    ],
-)
-def test_every_command_has_a_help(run: Run, arguments: tuple[str, ...]) -> None:
-    assert "Usage: " in run(*arguments, "--help").stdout
+def test_every_command_and_every_option_has_a_help(run: Run) -> None:
+    for path, command in every_command():
+        assert command.help, path
+        assert [option.name for option in command.params if not option.help and option.name != "help"] == [], path
+        assert "Usage: " in run(*path, "--help").stdout
+
+
+def test_the_page_of_commands_names_every_command() -> None:
+    page = Path(__file__).parents[2].joinpath("docs/commands.md").read_text(encoding="utf-8")
+    commands = [" ".join(path) for path, command in every_command() if not hasattr(command, "commands")]
+    assert [command for command in commands if not re.search(rf"`hubbub {command}[` ]", page)] == []
 
 
 def test_the_version_is_printed(run: Run) -> None:
@@ -215,85 +182,6 @@ def test_seed_prints_what_is_needed_to_sign_in_and_to_publish_once(migrated: Run
     again = migrated("seed").stdout
     assert "already has users" in again
     assert fields(migrated("app", "show", seeded["Id"], "--secret").stdout)["Secret"] == seeded["Secret"]
-
-
-# app
-
-
-def test_a_created_application_shows_its_key_and_secret(migrated: Run) -> None:
-    made = fields(migrated("app", "create", "Chat").stdout)
-    assert made.keys() == {"Application", "Id", "Key", "Secret"}
-    assert made["Application"] == "Chat"
-
-
-def test_client_events_have_a_flag_of_their_own(migrated: Run) -> None:
-    assert create(migrated, "Chat", "--client-events")["settings"]["client_events"] is True
-    assert create(migrated, "Chat")["settings"]["client_events"] is False
-
-
-def test_any_setting_of_an_application_can_be_set(migrated: Run) -> None:
-    app = create(migrated, "Chat", "--set", "max_presence_members=7", "--set", "force_tls = yes")
-    assert (app["settings"]["max_presence_members"], app["settings"]["force_tls"]) == (7, True)
-    shown = migrated("app", "show", app["id"]).stdout
-    assert fields(shown) | {"max_presence_members": "7", "force_tls": "true"} == fields(shown)
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("colour=red", "colour: not a setting of an application"),
-        ("max_presence_members=0", "max_presence_members: Input should be greater than or equal to 1"),
-        ("enabled=perhaps", "enabled: Input should be a valid boolean"),
-        ("enabled", "'enabled' is not NAME=VALUE"),
-    ],
-)
-def test_a_wrong_setting_is_named_and_nothing_is_created(migrated: Run, setting: str, message: str) -> None:
-    assert message in migrated("app", "create", "Chat", "--set", setting, status=2).stderr
-    assert json.loads(migrated("app", "list", "--json").stdout) == []
-
-
-@pytest.mark.parametrize("name", ["", " ", "x" * 256])
-def test_a_name_without_a_use_is_refused(migrated: Run, name: str) -> None:
-    assert "1 to 255 characters" in migrated("app", "create", name, status=2).stderr
-
-
-def test_an_organization_may_own_it_if_there_is_one_of_that_slug(migrated: Run) -> None:
-    assert (
-        "There is no organization 'acme-inc'"
-        in migrated("app", "create", "Chat", "--organization", "acme-inc", status=2).stderr
-    )
-    migrated("seed")
-    assert create(migrated, "Chat", "--organization", "acme-inc")["name"] == "Chat"
-
-
-def test_the_list_has_a_line_for_each_application_and_no_secret(migrated: Run) -> None:
-    made = [create(migrated, name) for name in ("Chat", "Orders")]
-    listed = migrated("app", "list").stdout
-    assert [line.split() for line in listed.splitlines()] == [
-        ["ID", "NAME", "KEY"],
-        *([app["id"], app["name"], app["key_pairs"][0]["key"]] for app in made),
-    ]
-    assert [app for app in made if app["key_pairs"][0]["secret"] in listed] == []
-
-
-def test_an_empty_list_says_what_to_do(migrated: Run) -> None:
-    assert "run `hubbub app create NAME`" in migrated("app", "list").stdout
-    assert json.loads(migrated("app", "list", "--json").stdout) == []
-
-
-@pytest.mark.parametrize("by", ["id", "key"])
-def test_an_application_is_shown_by_its_id_or_a_key(migrated: Run, by: str) -> None:
-    app = create(migrated, "Chat")
-    secret = app["key_pairs"][0]["secret"]
-    asked = {"id": app["id"], "key": app["key_pairs"][0]["key"]}[by]
-    assert json.loads(migrated("app", "show", asked, "--json", "--secret").stdout) == app
-    assert secret not in migrated("app", "show", asked, "--json").stdout
-    assert secret not in migrated("app", "show", asked).stdout
-    assert secret in migrated("app", "show", asked, "--secret").stdout
-
-
-def test_an_application_that_is_not_there_is_said_not_to_be(migrated: Run) -> None:
-    assert migrated("app", "show", "7", status=1).stderr == "There is no application with the id or key '7'.\n"
 
 
 # settings
