@@ -22,7 +22,7 @@ serve: .venv/serve.stamp
 	@mkdir -p var
 	$(BIN)/hubbub migrate
 	$(BIN)/hubbub seed
-	$(BIN)/hubbub serve --show-keys
+	$(BIN)/hubbub serve --demo --show-keys
 
 test: lint $(CLIENTS)/.stamp $(CLIENT)/.stamp postgresql chromium
 	$(BIN)/pytest

@@ -31,6 +31,8 @@ def wrapped(kind: type[exc.DBAPIError], cause: Exception, statement: str | None 
         wrapped(exc.DBAPIError, Exception('database "nope" does not exist'), statement=None),
         wrapped(exc.DBAPIError, Coded("57P01")),  # the server is stopped
         wrapped(exc.DBAPIError, Coded("53300")),  # too many connections
+        wrapped(exc.DBAPIError, Coded("55P03")),  # another's transaction took too long
+        wrapped(exc.DBAPIError, Coded("25P03")),  # ours did
         exc.DBAPIError("SELECT 1", {}, Exception("closed"), connection_invalidated=True),
     ],
 )

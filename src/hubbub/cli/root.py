@@ -73,6 +73,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     uds: Annotated[Path | None, typer.Option(help="Unix socket to listen on, in place of host and port.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    demo: Annotated[bool | None, typer.Option("--demo", help="Let any visitor of the home page chat there.")] = None,
     show_keys: Annotated[
         bool, typer.Option("--show-keys", help="Print an application's key and secret, in lines ready to paste.")
     ] = False,
@@ -84,7 +85,7 @@ def serve(
     from hubbub.server import serve as run
     from hubbub.settings import load
 
-    run(load(host=host, port=port, uds=uds, workers=workers), show_keys=show_keys)
+    run(load(host=host, port=port, uds=uds, workers=workers, demo=demo), show_keys=show_keys)
 
 
 @commands.command()

@@ -146,13 +146,15 @@ class LongPolls:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._by_token: dict[str, LongPoll] = {}
+        self._is_stopping = False
 
     def forget(self, poll: LongPoll) -> None:
         """Let its token open nothing more."""
         self._by_token.pop(poll.token, None)
 
     def shutdown(self) -> None:
-        """The server stops: answer all who wait, so that they come back elsewhere."""
+        """The server stops: answer all who wait, so that they come back elsewhere, and let nobody else in."""
+        self._is_stopping = True
         for poll in list(self._by_token.values()):
             poll.close(SHUTTING_DOWN())
 
@@ -171,6 +173,8 @@ class LongPolls:
 
     async def _open(self, request: Request) -> Response:
         query = dict(request.query_params)
+        if self._is_stopping:
+            return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR, "reason": SHUTTING_DOWN().message})
         token = request.headers.get("x-phoenix-authtoken")
         opening = Opening(query.get("app_key", ""), query, request.url.scheme == "https", token)
         try:
