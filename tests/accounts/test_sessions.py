@@ -394,9 +394,11 @@ async def test_a_loan_that_ends_ends_the_borrowers_sockets(world: World, session
     assert not await sessions.readmit(grant, app)
 
 
-async def test_an_expired_grant_does_not_stay(sessions: Sessions, token: NewToken, app: Application) -> None:
+async def test_a_socket_outlives_its_tokens_time_but_not_its_application(
+    sessions: Sessions, token: NewToken, app: Application
+) -> None:
     grant = await sessions.admit(await sessions.issue(token.text), app)
-    assert not await sessions.readmit(msgspec.structs.replace(grant, expires_at=time.time() - 1), app)
+    assert await sessions.readmit(msgspec.structs.replace(grant, expires_at=time.time() - 1), app)
     assert not await sessions.readmit(msgspec.structs.replace(grant, app_id="7"), app)
 
 
@@ -404,3 +406,17 @@ def test_a_grant_without_topics_covers_all() -> None:
     assert Grant(user_id=1, token_id=None, expires_at=0).covers("anything")
     assert Grant(user_id=1, token_id=None, expires_at=0, topics=("*",)).covers("anything")
     assert not Grant(user_id=1, token_id=None, expires_at=0, topics=()).covers("anything")
+
+
+async def test_who_may_not_publish_may_not_send_on_a_socket_either(
+    world: World, sessions: Sessions, app: Application
+) -> None:
+    token = await world.accounts.tokens.create(world.reader, "reader@example.com")
+    text = await sessions.issue(token.text)
+    assert not (await sessions.admit(text, app)).may_send
+    await world.accounts.enrollments.change(world.admin, OWNER, "reader@example.com", can_publish=True)
+    grant = await sessions.admit(text, app)
+    assert grant.may_send
+    await world.accounts.enrollments.change(world.admin, OWNER, "reader@example.com", can_publish=False)
+    assert not await sessions.readmit(grant, app)
+    assert await sessions.readmit(msgspec.structs.replace(grant, may_send=False), app)

@@ -1,4 +1,4 @@
-"""Commands beside a running server, which feels at once what they change: its sockets, old and new, and the signed API."""
+"""Commands beside a running server, which feels at once what they change: its sockets and its signed API."""
 
 import asyncio
 import json

@@ -23,7 +23,13 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
 
 
 async def enter(
-    engine: Engine, channel: str, member: Member | None = None, *, occupies: bool = False, limit: int = 9, app: str = "1"
+    engine: Engine,
+    channel: str,
+    member: Member | None = None,
+    *,
+    occupies: bool = False,
+    limit: int = 9,
+    app: str = "1",
 ) -> Transition:
     return await engine.enter(app, channel, occupies=occupies, member=member, limit=limit)
 

@@ -44,8 +44,10 @@ class Users(Protocol):
     async def is_admin_somewhere(self, user_id: int) -> bool:
         """Tell whether they are an admin of any organization that is not archived."""
 
-    async def may_enter(self, user_id: int, application_id: str, keys: Sequence[str]) -> bool:
-        """Tell whether any organization they are enrolled in, not archived, holds an application, not archived.
+    async def may_publish_to(self, user_id: int, application_id: str, keys: Sequence[str]) -> bool | None:
+        """Tell whether any of their enrollments lets them publish to an application; None without any.
+
+        Those count whose organization, not archived, holds the application, not archived.
 
         One of `keys` must be an active key of it: an id alone may be that of an application declared by settings.
         """

@@ -129,7 +129,7 @@ class Sessions:
             return Identity(await _holder(work, grant), grant)
 
     async def admit(self, jwt: str, app: Application) -> Grant:
-        """Give what the holder may do on a socket of `app`.
+        """Give what the holder may do on a socket of `app`. To send they need an enrollment that can publish, too.
 
         Raises UNAUTHENTICATED; FORBIDDEN when the token is for another application or may not join, or its user, root
         or not, is enrolled in no organization that holds the application.
@@ -139,17 +139,23 @@ class Sessions:
             raise FORBIDDEN(problem="this session token does not let one join")
         async with self._store.reading() as work:
             await _holder(work, grant)
-            if not _is_for(grant, app) or not await _may_enter(work, grant.user_id, app):
+            may_publish = await _may_publish(work, grant.user_id, app) if _is_for(grant, app) else None
+            if may_publish is None:
                 raise FORBIDDEN(problem="this session token is not for this application")
-        return grant
+        return grant if may_publish else msgspec.structs.replace(grant, may_send=False)
 
     async def readmit(self, grant: Grant, app: Application) -> bool:
-        """Tell whether a live socket may stay: asked again when its user or its application changed."""
-        if grant.expires_at <= time.time() or not _is_for(grant, app):
+        """Tell whether a live socket may stay as it is: asked again when its user or its application changed.
+
+        One that may no longer send may not: it can come back without. A socket outlives the end of its token's time.
+        """
+        if not _is_for(grant, app):
             return False
         async with self._store.reading() as work:
-            user = await work.users.signed_in(grant.user_id, grant.token_id)
-            return user is not None and await _may_enter(work, grant.user_id, app)
+            if await work.users.signed_in(grant.user_id, grant.token_id) is None:
+                return False
+            may_publish = await _may_publish(work, grant.user_id, app)
+            return may_publish is not None and (may_publish or not grant.may_send)
 
     async def _key(self) -> str:
         if self._secret is None:
@@ -207,15 +213,16 @@ def _is_for(grant: Grant, app: Application) -> bool:
     return grant.app_id is None or grant.app_id == app.id
 
 
-async def _may_enter(work: Work, user_id: int, app: Application) -> bool:
-    return await work.users.may_enter(user_id, app.id, [pair.key for pair in app.key_pairs])
+async def _may_publish(work: Work, user_id: int, app: Application) -> bool | None:
+    """Tell whether a user may publish to an application; None for one who may not even enter it."""
+    return await work.users.may_publish_to(user_id, app.id, [pair.key for pair in app.key_pairs])
 
 
 async def _application(work: Work, user: User, fields: Fields, app_key: object) -> str | None:
     """Give the id of the application of a key, if the user may enter it."""
     key = fields.text("app_key", app_key)
     app = await work.applications.by_key(key) if key else None
-    if app is not None and await _may_enter(work, user.id, app):
+    if app is not None and await _may_publish(work, user.id, app) is not None:
         return app.id
     if key:
         fields.fault("app_key", "is not the key of an application of yours")

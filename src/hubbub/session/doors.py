@@ -133,14 +133,14 @@ class Doors(msgspec.Struct):
 
     async def _review(self, sessions: list[Guest]) -> None:
         apps: dict[str, Application | None] = {}
-        holds: dict[tuple[str, object], bool] = {}
+        holds: dict[object, bool] = {}
         for session in sessions:
             if session.key not in apps:
                 apps[session.key] = await self.apps.by_key(session.key)
             app, grant = apps[session.key], session.grant
             is_granted = True
             if app is not None and grant is not None and self.grants is not None:
-                basis = (app.id, (grant.user_id, grant.token_id))
+                basis = (app.id, grant.user_id, grant.token_id, grant.app_id, grant.may_send)
                 if basis not in holds:
                     holds[basis] = await self.grants.readmit(grant, app)
                 is_granted = holds[basis]

@@ -59,28 +59,31 @@ class Users:
         )
         return await self._session.scalar(found.limit(1)) is not None
 
-    async def may_enter(self, user_id: int, application_id: str, keys: Sequence[str]) -> bool:
-        """Tell whether any organization they are enrolled in, not archived, holds an application, not archived.
+    async def may_publish_to(self, user_id: int, application_id: str, keys: Sequence[str]) -> bool | None:
+        """Tell whether any of their enrollments lets them publish to an application; None without any.
 
+        Those count whose organization, not archived, holds the application, not archived.
         One of `keys` must be an active key of it: an id alone may be that of an application declared by settings.
         """
         number = references.id_of(application_id)
         if number is None:
-            return False
+            return None
         pair, holding, enrollment = models.KeyPair, models.Ownership, models.Enrollment
-        found = select(models.Application.id).where(
-            models.Application.id == number,
-            ALIVE,
-            exists().where(pair.application_id == number, pair.key.in_(keys), pair.revoked_at.is_(None)),
-            exists().where(
-                holding.application_id == number,
-                holding.organization_id == models.Organization.id,
-                models.Organization.archived_at.is_(None),
-                enrollment.organization_id == models.Organization.id,
+        enrollments = (
+            select(enrollment.is_admin, enrollment.can_publish)
+            .join(models.Organization, models.Organization.id == enrollment.organization_id)
+            .join(holding, holding.organization_id == models.Organization.id)
+            .join(models.Application, models.Application.id == holding.application_id)
+            .where(
                 enrollment.user_id == user_id,
-            ),
+                models.Organization.archived_at.is_(None),
+                models.Application.id == number,
+                ALIVE,
+                exists().where(pair.application_id == number, pair.key.in_(keys), pair.revoked_at.is_(None)),
+            )
         )
-        return await self._session.scalar(found) is not None
+        found = (await self._session.execute(enrollments)).all()
+        return any(is_admin or can_publish for is_admin, can_publish in found) if found else None
 
     async def another_root(self, user_id: int) -> bool:
         """Tell whether there is a root user, not archived, other than this one."""

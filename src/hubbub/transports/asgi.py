@@ -18,6 +18,8 @@ from hubbub.transports.kind import Dispatcher, Kind
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
+_JSON_API = b"/api/"
+
 
 class Asgi(HttpToolsProtocol):
     """One connection whose requests go to the ASGI application."""
@@ -91,7 +93,7 @@ class Asgi(HttpToolsProtocol):
         """The head is there in time; so must be the body."""
         if self._is_ending:
             return
-        method, limit = self.parser.get_method(), self._services.settings.max_body_bytes
+        method = self.parser.get_method()
         if self._is_answering() or self._front.kind(b"%s %s " % (method, self.url)) is not Kind.OTHER:
             # Pipelined behind a page. RFC 9112, 9.3.2 lets the client send again what a close left unanswered.
             self._end_with_answer()
@@ -99,8 +101,8 @@ class Asgi(HttpToolsProtocol):
             self._refuse(METHOD(method="CONNECT", allow="GET, POST"))
         elif self._is_offered_another():
             pass  # `_feed` has it read again
-        elif any(name == b"content-length" and int(value) > limit for name, value in self.headers):
-            self._refuse(BODY_TOO_LARGE(limit=limit))
+        elif any(name == b"content-length" and self._is_too_much(int(value)) for name, value in self.headers):
+            self._refuse(BODY_TOO_LARGE(limit=self._services.settings.max_body_bytes))
         else:
             self._is_reading_head = False
             self._services.wheel.watch(self, self._services.settings.body_timeout)
@@ -113,9 +115,8 @@ class Asgi(HttpToolsProtocol):
         if self._is_ending:
             return
         self._body_bytes += len(body)
-        limit = self._services.settings.max_body_bytes
-        if self._body_bytes > limit:
-            self._refuse(BODY_TOO_LARGE(limit=limit))
+        if self._is_too_much(self._body_bytes):
+            self._refuse(BODY_TOO_LARGE(limit=self._services.settings.max_body_bytes))
         else:
             super().on_body(body)
 
@@ -177,6 +178,10 @@ class Asgi(HttpToolsProtocol):
             lines.append(b"Connection: close")
         lines += [b"%s: %s" % header for header in self.headers if header[0] not in (b"upgrade", b"connection")]
         return b"\r\n".join((*lines, b"", b""))
+
+    def _is_too_much(self, size: int) -> bool:
+        # The JSON API has the same limit, and answers in words that pages of other origins may read.
+        return size > self._services.settings.max_body_bytes and not self.url.startswith(_JSON_API)
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

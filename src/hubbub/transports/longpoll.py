@@ -17,7 +17,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, INACTIVE, METHOD, SHUTTING_DOWN, TOO_SLOW, Refusal
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, INACTIVE, INTERNAL, METHOD, SHUTTING_DOWN, TOO_SLOW, Refusal
 from hubbub.hub.connection import Wire
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Version
@@ -74,7 +74,7 @@ class LongPoll:
 
     def close(self, refusal: Refusal) -> None:
         """End soon; log the refusal's cause, if it has one. The client learns of it by its next poll."""
-        if refusal.__cause__ is not None:
+        if refusal.reason is INTERNAL and refusal.__cause__ is not None:
             _logger.error("a long-poll is closed for a fault of ours", exc_info=refusal.__cause__)
         asyncio.get_running_loop().call_soon(self._close)
 
