@@ -44,6 +44,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "client": _client,
     "chromium": _program("chromium"),
     "curl": _program("curl"),
+    "make": _program("make"),
     "openssl": _program("openssl"),
     "postgresql": postgres.missing_server,
     "postgresql programs": postgres.missing_programs,
