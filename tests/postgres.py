@@ -40,6 +40,13 @@ SETTINGS = {
 """What no test needs is left out: surviving a power cut, replicas, memory."""
 
 
+MEMORY = Path("/dev/shm")
+"""Where files are kept in memory, on Linux: to create a database took a tenth of the 0.4 s that it took on a disk."""
+
+ENOUGH = 2**30
+"""Bytes to be free there: a server needs a fourth of that."""
+
+
 def missing_server() -> str | None:
     """Tell what is missing for tests on PostgreSQL, if anything is."""
     return None if GIVEN else missing_programs()
@@ -78,7 +85,7 @@ class Cluster:
 
     def __enter__(self) -> Self:
         """Make it and start it."""
-        self._folder = Path(tempfile.mkdtemp(prefix="hubbub-postgresql-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="hubbub-postgresql-", dir=_memory()))
         try:
             self._make()
             self.start()
@@ -166,6 +173,12 @@ class Cluster:
         except FileNotFoundError:
             return False
         return len(lines) > 7 and lines[7].strip() == "ready"
+
+
+def _memory() -> Path | None:
+    """Give a folder in memory for a server's files; None for where temporary files go otherwise."""
+    is_there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return MEMORY if is_there and shutil.disk_usage(MEMORY).free >= ENOUGH else None
 
 
 def _owner() -> pwd.struct_passwd | None:

@@ -11,7 +11,7 @@ import itertools
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +70,7 @@ class Tenants(Running):
     def __enter__(self) -> "Tenants":
         """Start it, with everybody in it."""
         super().__enter__()
-        tokens = asyncio.run(self._sign_up())
-        for name, (user_id, token) in tokens.items():
-            answer = self.call("POST", "/session", json={"token": token})
-            assert answer.status_code == 201, answer.text
-            self.people[name] = Person(user_id, f"{name}@example.com", token, answer.json()["jwt"])
+        self.people = self.sign_up(*PEOPLE)
         return self
 
     def __exit__(self, *of_error: Any) -> None:
@@ -85,11 +81,20 @@ class Tenants(Running):
         finally:
             self._files.cleanup()
 
-    async def _sign_up(self) -> dict[str, tuple[int, str]]:
+    def sign_up(self, *names: str) -> dict[str, Person]:
+        """Make users of these names, and sign them in. Not for a coroutine: it runs an event loop."""
+        people = {}
+        for name, (user_id, token) in asyncio.run(self._create(names)).items():
+            answer = self.call("POST", "/session", json={"token": token})
+            assert answer.status_code == 201, answer.text
+            people[name] = Person(user_id, f"{name}@example.com", token, answer.json()["jwt"])
+        return people
+
+    async def _create(self, names: Sequence[str]) -> dict[str, tuple[int, str]]:
         store = Store.open(self.database_url)
         accounts = Accounts(store)
         tokens = {}
-        for name in PEOPLE:
+        for name in names:
             email, password = f"{name}@example.com", secrets.token_urlsafe()
             user = await accounts.users.create(
                 OPERATOR, name=name.title(), email=email, password=password, is_root=name == "rosa"

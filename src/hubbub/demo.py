@@ -12,12 +12,13 @@ import msgspec
 
 from hubbub.accounts.domain import Grant
 from hubbub.apps import Application, KeyPair
+from hubbub.channels import USER_PREFIX
 from hubbub.errors import UNAUTHENTICATED
 from hubbub.session.doors import Grants
 from hubbub.settings import AppSettings
 
 ID: Final = "demo"
-TOPICS: Final = ("general",)
+TOPICS: Final = ("general", f"{USER_PREFIX}*")
 LIFETIME: Final = 3600.0
 """Seconds a visitor's token is good."""
 

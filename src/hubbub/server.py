@@ -18,6 +18,7 @@ from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
 from hubbub.api.app import api
 from hubbub.api.services import Services as ApiServices
@@ -69,7 +70,8 @@ def serve(settings: Settings, *, show_keys: bool = False) -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
-    for chatty in ("uvicorn.error", "alembic"):
+    # The drivers tell every statement with its values at the level debug, secrets among them.
+    for chatty in ("uvicorn.error", "alembic", "aiosqlite", "asyncpg", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     url = settings.database_url.get_secret_value()
     if is_sqlite(url):
@@ -206,9 +208,13 @@ class Server(uvicorn.Server):
         await self._store.close()
 
     def _site(self) -> Starlette:
+        accounts = Accounts(self._store, announce=self._changes.catch_up)
+        publishing = Publishing(self._sessions, accounts.applications)
+        self._changes.watch(lambda _: publishing.forget())
         services = ApiServices(
-            accounts=Accounts(self._store, announce=self._changes.catch_up),
+            accounts=accounts,
             sessions=self._sessions,
+            publishing=publishing,
             publish=self._publish,
             members=self._members,
             max_body_bytes=self._settings.max_body_bytes,

@@ -21,7 +21,8 @@ async def test_a_new_one_has_a_name_settings_and_a_key_pair(world: World, store:
         world.admin, OWNER, name=" News ", settings={"client_events": "on", "enabled": None}
     )
     assert (made.name, made.settings, made.is_owned) == ("News", {"client_events": True}, True)
-    assert UUID(made.app_key or "") != UUID(made.app_secret or "")
+    key, secret = UUID(made.app_key or ""), UUID(made.app_secret or "")
+    assert (key.version, secret.version, key == secret) == (4, 4, False)
     assert await world.accounts.applications.get(world.admin, OWNER, str(made.id)) == made
     assert await world.accounts.applications.get(world.admin, OWNER, made.app_key or "") == made
     found = await store.application_by_id(str(made.id))

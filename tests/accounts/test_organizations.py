@@ -74,6 +74,7 @@ async def test_an_archived_one_is_there_for_its_admins_alone(world: World, bell:
         accounts.organizations.get(member, OWNER),
         accounts.organizations.rename(admin, OWNER, name="New"),
         accounts.applications.list(admin, OWNER),
+        accounts.applications.create(world.root, OWNER, name="New"),
         accounts.applications.may_publish(world.root, OWNER, world.app_id),
         accounts.applications.may_publish(world.borrower, "globex", world.app_id),
         accounts.applications.get(world.borrower, "globex", world.app_id),

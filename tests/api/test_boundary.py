@@ -1,4 +1,5 @@
 import logging
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -47,7 +48,8 @@ async def members(_app_id: str, _channel: str) -> dict[str, Member]:
 
 
 def failing(error: BaseException) -> FastAPI:
-    return api(Services(Failing(error), Everybody(Sessions), publish, members, 1000))  # type: ignore[arg-type]
+    broken: Any = Failing(error)
+    return api(Services(broken, Everybody(Sessions), broken, publish, members, 1000))
 
 
 async def test_what_was_not_expected_is_logged_once_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:

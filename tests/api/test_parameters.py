@@ -25,7 +25,7 @@ class Thing(BaseModel):
 
 
 app = FastAPI(exception_handlers={HTTPException: on_http_exception})
-app.state.services = Services(Mock(), Mock(), Mock(), Mock(), 1_000_000)
+app.state.services = Services(Mock(), Mock(), Mock(), Mock(), Mock(), 1_000_000)
 
 
 @app.post("/all")

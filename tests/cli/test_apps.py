@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Run, answer, fields, people, program, says, table
+from .conftest import Run, answer, fields, people, says, table
 
 
 def create(run: Run, *arguments: str) -> dict[str, Any]:
@@ -21,37 +21,36 @@ def ids(run: Run, *arguments: str) -> list[str]:
     return [app["id"] for app in answer(run, "app", "list", *arguments)]
 
 
-# The program, from the first command to the last
+# From the first command to the last
 
 
-def test_an_application_is_made_changed_lent_and_archived_by_the_program() -> None:
-    says("migrate")
-    for email in ("jane@example.com", "joe@example.com"):
-        says("user", "create", "--email", email, "--name", "Somebody", "--password", "long enough")
-    says("org", "create", "Acme Inc.", "--owner", "jane@example.com")
-    says("org", "create", "Globex", "--owner", "joe@example.com")
-    made = fields(says("app", "create", "Chat", "--org", "acme-inc"))
-    assert fields(says("app", "show", made["Id"], "--secret")) == made | {"Owner": "acme-inc"}
+def test_an_application_is_made_changed_lent_and_archived(migrated: Run) -> None:
+    people(migrated)
+    made = fields(says(migrated, "app", "create", "Chat", "--org", "acme-inc"))
+    assert fields(says(migrated, "app", "show", made["Id"], "--secret")) == made | {"Owner": "acme-inc"}
 
     assert (
-        says("app", "set", made["Id"], "client_events=true", "max_event_bytes=20000") == "Application 1 is changed.\n"
+        says(migrated, "app", "set", made["Id"], "client_events=true", "max_event_bytes=20000")
+        == "Application 1 is changed.\n"
     )
-    assert says("app", "lend", made["Key"], "--to", "globex") == f"globex may use application {made['Key']}.\n"
-    assert table(says("app", "list"))[1] == ["1", "Chat", made["Key"], "acme-inc", "globex"]
-    assert says("app", "take-back", "1", "--from", "globex") == "globex may no longer use application 1.\n"
+    assert (
+        says(migrated, "app", "lend", made["Key"], "--to", "globex") == f"globex may use application {made['Key']}.\n"
+    )
+    assert table(says(migrated, "app", "list"))[1] == ["1", "Chat", made["Key"], "acme-inc", "globex"]
+    assert says(migrated, "app", "take-back", "1", "--from", "globex") == "globex may no longer use application 1.\n"
 
-    rotated = program("app", "rotate", "1")
+    rotated = migrated("app", "rotate", "1")
     newer = fields(rotated.stdout)
     assert newer.keys() == {"Id", "Key", "Secret"}
     assert rotated.stderr == "The old keys stay valid too, until `hubbub app revoke KEY`.\n"
-    assert says("app", "revoke", made["Key"]) == f"Key {made['Key']} of application 1 is revoked.\n"
-    shown = fields(says("app", "show", newer["Key"]))
+    assert says(migrated, "app", "revoke", made["Key"]) == f"Key {made['Key']} of application 1 is revoked.\n"
+    shown = fields(says(migrated, "app", "show", newer["Key"]))
     assert (shown["Key"], shown["client_events"], shown["max_event_bytes"]) == (newer["Key"], "true", "20000")
 
-    assert says("app", "archive", "1") == "Application 1 is archived.\n"
-    assert table(says("app", "list", "--archived"))[1][:2] == ["1", "Chat"]
-    assert says("app", "unarchive", "1") == "Application 1 is back.\n"
-    assert table(says("app", "list"))[1][:2] == ["1", "Chat"]
+    assert says(migrated, "app", "archive", "1") == "Application 1 is archived.\n"
+    assert table(says(migrated, "app", "list", "--archived"))[1][:2] == ["1", "Chat"]
+    assert says(migrated, "app", "unarchive", "1") == "Application 1 is back.\n"
+    assert table(says(migrated, "app", "list"))[1][:2] == ["1", "Chat"]
 
 
 # create

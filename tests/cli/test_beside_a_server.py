@@ -1,18 +1,23 @@
 """Commands beside a running server, which feels at once what they change: its sockets and its signed API."""
 
 import asyncio
+import itertools
 import json
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import msgspec
 import pytest
 from pusher import Pusher  # type: ignore[import-untyped]
 from pusher.errors import PusherBadAuth, PusherForbidden  # type: ignore[import-untyped]
 
 from conftest import Start
+from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.domain import OPERATOR
+from hubbub.store import Store
 from running import Running
 from seeded import ORGANIZATION, Seeded
 from sockets.client import PusherSocket, dial
@@ -22,6 +27,8 @@ AT_ONCE = 2.0
 """Seconds, counted from the end of a command, in which a server must have acted."""
 
 Backend = Callable[..., Pusher]
+
+_numbers = itertools.count()
 
 
 class Beside:
@@ -135,43 +142,60 @@ def sign_in(server: Running, token: str) -> str:
         return str(json.load(answer)["jwt"])
 
 
+class Member(msgspec.Struct, frozen=True):
+    """A user who is enrolled and no admin, a token of theirs, and a socket."""
+
+    email: str
+    token: str
+    socket: PhoenixSocket
+
+
+@pytest.fixture(scope="module")
+def peopled_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('peopled')}/hubbub.db"
+
+
+@pytest.fixture(scope="module")
+def peopled(peopled_url: str) -> Iterator[Seeded]:
+    """Give a server with an organization, for a member of each test's own."""
+    with Seeded(database_url=peopled_url) as server:
+        yield server
+
+
 @pytest.fixture
-async def joe() -> AsyncIterator[tuple[Seeded, str, PhoenixSocket]]:
-    """Give a server, the token of a user who is enrolled there and no admin, and a socket of this user."""
-    with Seeded() as server:
-        server.command("user", "create", "--email", "joe@example.com", "--name", "Joe", "--password", "long enough")
-        server.command("org", "enroll", ORGANIZATION, "--user", "joe@example.com")
-        token = server.command("token", "create", "--user", "joe@example.com").strip()
-        socket = await knock(server, guardian_token=sign_in(server, token), unique_identifier="joe")
-        await socket.join(lobby(server))
-        yield server, token, socket
-        await socket.close()
+async def member(peopled: Seeded, peopled_url: str) -> AsyncIterator[Member]:
+    store = Store.open(peopled_url)
+    accounts, email = Accounts(store), f"joe-{next(_numbers)}@example.com"
+    await accounts.users.create(OPERATOR, name="Joe", email=email, password="long enough")
+    await accounts.enrollments.add(OPERATOR, ORGANIZATION, user=email)
+    token = (await accounts.tokens.create(OPERATOR, email)).text
+    await store.close()
+    socket = await knock(peopled, guardian_token=sign_in(peopled, token), unique_identifier=email)
+    await socket.join(lobby(peopled))
+    yield Member(email, token, socket)
+    await socket.close()
 
 
 @pytest.mark.parametrize(
-    "command",
-    ["user archive joe@example.com", "token invalidate TOKEN", f"org leave {ORGANIZATION} --user joe@example.com"],
+    "command", ["user archive EMAIL", "token invalidate TOKEN", f"org leave {ORGANIZATION} --user EMAIL"]
 )
-async def test_who_may_no_longer_be_here_is_sent_away_at_once(
-    joe: tuple[Seeded, str, PhoenixSocket], command: str
-) -> None:
-    server, token, socket = joe
-    jwt = sign_in(server, token)
-    await asyncio.to_thread(server.command, *command.replace("TOKEN", token).split())
+async def test_who_may_no_longer_be_here_is_sent_away_at_once(peopled: Seeded, member: Member, command: str) -> None:
+    jwt = sign_in(peopled, member.token)
+    words = command.replace("TOKEN", member.token).replace("EMAIL", member.email).split()
+    await asyncio.to_thread(peopled.command, *words)
     async with asyncio.timeout(AT_ONCE):
-        await socket.expect_close(4009)
-    assert (await refusal(server, guardian_token=jwt, unique_identifier="joe"))[0] == 403
+        await member.socket.expect_close(4009)
+    assert (await refusal(peopled, guardian_token=jwt, unique_identifier=member.email))[0] == 403
     if "org" not in command:
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            sign_in(server, token)
+            sign_in(peopled, member.token)
 
 
-async def test_an_archived_organization_takes_its_applications_along(joe: tuple[Seeded, str, PhoenixSocket]) -> None:
-    server, token, socket = joe
-    await asyncio.to_thread(server.command, "org", "archive", ORGANIZATION)
+async def test_an_archived_organization_takes_its_applications_along(peopled: Seeded, member: Member) -> None:
+    await asyncio.to_thread(peopled.command, "org", "archive", ORGANIZATION)
     async with asyncio.timeout(AT_ONCE):
-        await socket.expect_close(4001)
-    await asyncio.to_thread(server.command, "org", "unarchive", ORGANIZATION)
-    back = await knock(server, guardian_token=sign_in(server, token), unique_identifier="joe")
-    await back.join(lobby(server))
+        await member.socket.expect_close(4001)
+    await asyncio.to_thread(peopled.command, "org", "unarchive", ORGANIZATION)
+    back = await knock(peopled, guardian_token=sign_in(peopled, member.token), unique_identifier=member.email)
+    await back.join(lobby(peopled))
     await back.close()

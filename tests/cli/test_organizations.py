@@ -13,29 +13,28 @@ def members(run: Run, slug: str) -> dict[str, tuple[bool, bool]]:
     return {one["user"]: (one["is_admin"], one["can_publish"]) for one in found}
 
 
-def test_an_organization_is_made_and_peopled_by_the_program() -> None:
-    says("migrate")
+def test_an_organization_is_made_and_peopled(migrated: Run) -> None:
     for name in ("jane", "joe"):
-        says("user", "create", "--email", f"{name}@example.com", "--name", name.title(), "--password", "long enough")
-    made = fields(says("org", "create", "Acme Inc.", "--owner", "jane@example.com"))
+        migrated("user", "create", "--email", f"{name}@example.com", "--name", name.title())
+    made = fields(says(migrated, "org", "create", "Acme Inc.", "--owner", "jane@example.com"))
     assert made == {"Organization": "AcmeInc.", "Slug": "acme-inc", "Id": "1"}
-    assert table(says("org", "list"))[1] == ["1", "acme-inc", "Acme Inc."]
+    assert table(says(migrated, "org", "list"))[1] == ["1", "acme-inc", "Acme Inc."]
 
     enroll = ("org", "enroll", "acme-inc", "--user", "joe@example.com")
-    assert says(*enroll, "--no-publish") == "joe@example.com is enrolled in acme-inc without publishing.\n"
-    assert says(*enroll, "--admin") == "joe@example.com is enrolled in acme-inc as an admin.\n"
-    assert table(says("org", "show", "acme-inc"))[-3:] == [
+    assert says(migrated, *enroll, "--no-publish") == "joe@example.com is enrolled in acme-inc without publishing.\n"
+    assert says(migrated, *enroll, "--admin") == "joe@example.com is enrolled in acme-inc as an admin.\n"
+    assert table(says(migrated, "org", "show", "acme-inc"))[-3:] == [
         ["E-MAIL", "NAME", "ADMIN", "PUBLISHES"],
         ["jane@example.com", "Jane", "yes", "yes"],
         ["joe@example.com", "Joe", "yes", "yes"],
     ]
     left = "joe@example.com is no longer enrolled in acme-inc.\n"
-    assert says("org", "leave", "acme-inc", "--user", "joe@example.com") == left
+    assert says(migrated, "org", "leave", "acme-inc", "--user", "joe@example.com") == left
 
-    assert says("org", "archive", "acme-inc") == "acme-inc is archived.\n"
-    assert table(says("org", "list", "--archived"))[1] == ["1", "acme-inc", "Acme Inc."]
-    assert says("org", "unarchive", "acme-inc") == "acme-inc is back.\n"
-    assert table(says("org", "list"))[1] == ["1", "acme-inc", "Acme Inc."]
+    assert says(migrated, "org", "archive", "acme-inc") == "acme-inc is archived.\n"
+    assert table(says(migrated, "org", "list", "--archived"))[1] == ["1", "acme-inc", "Acme Inc."]
+    assert says(migrated, "org", "unarchive", "acme-inc") == "acme-inc is back.\n"
+    assert table(says(migrated, "org", "list"))[1] == ["1", "acme-inc", "Acme Inc."]
 
 
 def test_its_owner_is_its_admin(anywhere: Run) -> None:

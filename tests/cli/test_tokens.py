@@ -7,17 +7,19 @@ from .conftest import Run, answer, people, program, says, table
 JANE = ("--user", "jane@example.com")
 
 
-def test_a_token_is_made_and_invalidated_by_the_program() -> None:
-    says("migrate")
-    says("user", "create", "--email", "jane@example.com", "--name", "Jane", "--password", "long enough")
+def test_a_token_is_made_by_the_program_and_invalidated(migrated: Run) -> None:
+    people(migrated)
     made = program("token", "create", *JANE)
     token = made.stdout.rstrip("\n")
     assert str(UUID(token)) == token  # and nothing else, so that a script can take it as it is
     assert made.stderr == "The token is shown this once.\n"
-    head, line = table(says("token", "list", *JANE))
+    head, line = table(says(migrated, "token", "list", *JANE))
     assert (head, line[:2], line[3]) == (["ID", "PREFIX", "CREATED", "INVALIDATED"], ["1", token[:8]], "-")
-    assert says("token", "invalidate", *JANE, token[:8]) == f"The token that begins with {token[:8]} is invalid.\n"
-    assert table(says("token", "list", *JANE))[1][3] != "-"
+    assert (
+        says(migrated, "token", "invalidate", *JANE, token[:8])
+        == f"The token that begins with {token[:8]} is invalid.\n"
+    )
+    assert table(says(migrated, "token", "list", *JANE))[1][3] != "-"
 
 
 @pytest.fixture

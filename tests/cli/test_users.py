@@ -17,8 +17,7 @@ def emails(run: Run, *arguments: str) -> list[str]:
     return [user["email"] for user in answer(run, "user", "list", *arguments)]
 
 
-def test_a_user_is_made_archived_and_brought_back_by_the_program() -> None:
-    says("migrate")
+def test_a_user_is_made_by_the_program_archived_and_brought_back(migrated: Run) -> None:
     made = program("user", "create", *JANE, "--root")
     printed = fields(made.stdout)
     assert printed == {"User": "JaneDoe", "Id": "1", "E-mail": "jane@example.com", "Password": printed["Password"]}
@@ -28,21 +27,21 @@ def test_a_user_is_made_archived_and_brought_back_by_the_program() -> None:
     )
     assert fields(typed.stdout).keys() == {"User", "Id", "E-mail"}
     assert "a pass phrase" not in typed.stdout + typed.stderr
-    head, jane, joe = table(says("user", "list"))
+    head, jane, joe = table(says(migrated, "user", "list"))
     assert head == ["ID", "E-MAIL", "NAME", "ROOT", "CREATED"]
     assert (jane[:4], joe[:4]) == (
         ["1", "jane@example.com", "Jane Doe", "yes"],
         ["2", "joe@example.com", "Joe", "-"],
     )
-    assert says("user", "archive", "JOE@example.com") == "joe@example.com is archived.\n"
-    assert table(says("user", "list", "--archived"))[1][1] == "joe@example.com"
-    assert says("user", "unarchive", "joe@example.com") == "joe@example.com is back.\n"
+    assert says(migrated, "user", "archive", "JOE@example.com") == "joe@example.com is archived.\n"
+    assert table(says(migrated, "user", "list", "--archived"))[1][1] == "joe@example.com"
+    assert says(migrated, "user", "unarchive", "joe@example.com") == "joe@example.com is back.\n"
 
 
 def test_a_name_that_the_terminal_cannot_show_is_no_crash(migrated: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     migrated("user", "create", "--email", "zoe@example.com", "--name", "Ω", "--password", "long enough")
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
-    listed = says("user", "list")
+    listed = program("user", "list").stdout
     assert "zoe@example.com" in listed
     assert "\\u03a9" in listed
 

@@ -1,5 +1,6 @@
 """What ExPusherLite's documentation shows, pasted into a shell, against a server that `make serve` started."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,9 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+
+from sockets.client import dial
+from sockets.phoenix.client import knock
 
 pytestmark = [pytest.mark.needs("curl"), pytest.mark.needs("make")]
 
@@ -28,6 +33,16 @@ class Served(msgspec.Struct):
     key: str
     secret: str
     jwt: str = ""
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return str(urlsplit(self.url).hostname)
+
+    @property
+    def port(self) -> int:
+        """The port there."""
+        return int(urlsplit(self.url).port or 0)
 
     def paste(self, line: str) -> tuple[int, dict[str, str], Any]:
         """Run a line of the documentation, host and keys replaced; give status, headers and JSON."""
@@ -154,14 +169,38 @@ def test_section_3_tokens_and_errors(signed_in: Served) -> None:
     assert (status, list(answer["errors"])) == (422, ["name"])
 
 
-def test_section_4_broadcasting(signed_in: Served) -> None:
-    paste = signed_in.paste
+@pytest.mark.parametrize("more", ["", "-H Content-Length:", "-d ''", "-H 'Content-Type: application/json'"])
+async def test_section_4_broadcasting(signed_in: Served, more: str) -> None:
+    """With and without a body, of any type, as shells and libraries send it; every message is heard, and once."""
+    key = signed_in.key
+    pusher = await dial(signed_in, f"/app/{key}?protocol=7")
+    await pusher.welcome()
+    await pusher.subscribe("general")
+    akita = await knock(signed_in, guardian_token=signed_in.jwt, unique_identifier="akitaonrails")
+    await akita.join(f"lobby:{key}")
+    await akita.join(f"lobby:{key}/uid:akitaonrails")
+
+    async def paste(line: str) -> tuple[int, dict[str, str], Any]:
+        return await asyncio.to_thread(signed_in.paste, line)
+
     events = f"{API}/organizations/acme-inc/applications/<app_key>/event"
-    assert paste(f"curl -X POST {HEADER} '{events}/new_message?name=John&message=Hello'")[0] == 204
+    assert (await paste(f"curl -X POST {more} {HEADER} '{events}/new_message?name=John&message=Hello'"))[0] == 204
+    assert await pusher.expect("new_message", "general") == {"name": "John", "message": "Hello"}
+    assert await akita.expect(f"lobby:{key}", "new_message") == {"name": "John", "message": "Hello"}
+
     direct = f"{events}/new_message?name=John&message=HelloWorld&uid=akitaonrails&direct=true"
-    assert paste(f"curl -X POST {HEADER} '{direct}'")[0] == 204
-    assert paste(f"curl -X POST {HEADER} '{events}/presence_list'")[2] == {"data": {}}
-    assert paste(f"curl {HEADER} '{events}/presence_list?topic=orders'")[2] == {"data": {}}
+    assert (await paste(f"curl -X POST {more} {HEADER} '{direct}'"))[0] == 204
+    told = await akita.expect(f"lobby:{key}/uid:akitaonrails", "new_message")
+    assert told == {"name": "John", "message": "HelloWorld"}
+
+    present = (await paste(f"curl -X POST {more} {HEADER} '{events}/presence_list'"))[2]["data"]
+    assert list(present) == ["akitaonrails"]
+    assert [meta.keys() for meta in present["akitaonrails"]["metas"]] == [{"phx_ref", "online_at"}]
+    assert (await paste(f"curl {HEADER} '{events}/presence_list?topic=orders'"))[2] == {"data": {}}
+    await pusher.expect_nothing()
+    await akita.expect_nothing()
+    await pusher.close()
+    await akita.close()
 
 
 def test_the_client_is_served_where_it_was(served: Served) -> None:

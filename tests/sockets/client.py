@@ -34,10 +34,23 @@ MEMBER_REMOVED: Final = "pusher_internal:member_removed"
 _ABSENT: Final = object()
 
 
+class Place(Protocol):
+    """Where a server listens, and a key pair of one of its applications."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def secret(self) -> str: ...
+
+
 class PusherSocket:
     """A WebSocket to a Hubbub server. Frames are dictionaries, as they came."""
 
-    def __init__(self, connection: ClientConnection, server: Running) -> None:
+    def __init__(self, connection: ClientConnection, server: Place) -> None:
         self.connection = connection
         self.server = server
         self.socket_id = ""
@@ -151,7 +164,7 @@ class Dial(Protocol):
 
     def __call__(
         self,
-        server: Running,
+        server: Place,
         path: str | None = None,
         *,
         headers: dict[str, str] | None = None,
@@ -160,7 +173,7 @@ class Dial(Protocol):
 
 
 async def dial(
-    server: Running,
+    server: Place,
     path: str | None = None,
     *,
     headers: dict[str, str] | None = None,
@@ -186,7 +199,7 @@ async def dial(
 class RawSocket:
     """A TCP connection that says and reads exactly what it is told to."""
 
-    def __init__(self, connection: socket.socket, server: Running) -> None:
+    def __init__(self, connection: socket.socket, server: Place) -> None:
         self._socket = connection
         self._server = server
         self._read = b""
@@ -194,7 +207,7 @@ class RawSocket:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, server: Running, *, receive_buffer: int | None = None) -> AsyncIterator[Self]:
+    async def open(cls, server: Place, *, receive_buffer: int | None = None) -> AsyncIterator[Self]:
         """Connect. `receive_buffer` is how many bytes the system may take in while nobody reads."""
         with socket.socket() as connection:
             connection.setblocking(False)
@@ -309,12 +322,12 @@ class RawSocket:
         return bool(data)
 
 
-def sign(server: Running, text: str) -> str:
+def sign(server: Place, text: str) -> str:
     """Sign as the application that the server declares."""
     return f"{server.key}:{hmac.digest(server.secret.encode(), text.encode(), 'sha256').hex()}"
 
 
-def request(server: Running, path: str | None = None, *, without: str = "", **headers: str) -> bytes:
+def request(server: Place, path: str | None = None, *, without: str = "", **headers: str) -> bytes:
     """Write the request that opens a WebSocket; `Sec_WebSocket_Version="8"` replaces a header, `without` drops one."""
     fields = {
         "Host": f"{server.host}:{server.port}",

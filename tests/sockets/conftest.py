@@ -9,7 +9,7 @@ import pytest
 from pusher import Pusher  # type: ignore[import-untyped]
 
 from running import Running
-from sockets.client import Dial, PusherSocket, dial
+from sockets.client import Dial, Place, PusherSocket, dial
 
 Backend = Callable[..., Pusher]
 Publish = Callable[..., None]
@@ -24,7 +24,7 @@ async def _dial() -> AsyncIterator[Dial]:
     async with AsyncExitStack() as sockets:
 
         async def opened(
-            server: Running,
+            server: Place,
             path: str | None = None,
             *,
             headers: dict[str, str] | None = None,
@@ -42,7 +42,7 @@ def connect(dial: Dial) -> Dial:
     """Give a way to open sockets that have been welcomed."""
 
     async def welcomed(
-        server: Running,
+        server: Place,
         path: str | None = None,
         *,
         headers: dict[str, str] | None = None,

@@ -32,7 +32,7 @@ API_ADMIN = 1  # bit of `admin`
 
 SUBJECT = re.compile(r"User:([1-9][0-9]{0,9})")
 UID = re.compile(r"[-a-zA-Z0-9_=@,.;]{1,128}")
-TOPIC = re.compile(r"[-a-zA-Z0-9_=@,.;]{1,200}|[-a-zA-Z0-9_=@,.;]{0,199}\*")
+TOPIC = re.compile(r"(#server-to-user-)?([-a-zA-Z0-9_=@,.;]{1,200}|[-a-zA-Z0-9_=@,.;]{0,199}\*)")
 MOST_TOPICS = 50
 
 

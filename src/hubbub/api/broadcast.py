@@ -11,14 +11,12 @@ from hubbub.accounts.fields import BLANK, Fields
 from hubbub.channels import USER_PREFIX, check_name
 from hubbub.errors import Refusal
 from hubbub.messages import Event
+from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import GENERAL
 from hubbub.settings import AppSettings
 
 ROUTING: Final = frozenset({"topic", "uid", "direct", "payload"})
 """Parameters that say where an event goes, and are no part of it."""
-
-RESERVED_PREFIXES: Final = ("pusher:", "pusher_internal:", "phx_")
-RESERVED: Final = frozenset({"presence_state", "presence_diff"})
 
 _DEEP: Final = "is nested too deeply"
 _decoder: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder()
@@ -61,7 +59,7 @@ def _checked(fields: Fields, field: str, channel: str, settings: AppSettings) ->
 
 
 def _check_event_name(fields: Fields, name: str, settings: AppSettings) -> None:
-    if name.startswith(RESERVED_PREFIXES) or name in RESERVED:
+    if phoenix.is_reserved(name):
         fields.fault("event", "is reserved")
     if len(name) > settings.max_event_name_length:
         fields.fault("event", f"should be at most {settings.max_event_name_length} character(s)")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hubbub.accounts.fields import Fields
 from hubbub.api import broadcast, shapes
-from hubbub.api.caller import Caller
+from hubbub.api.caller import Caller, SessionToken
 from hubbub.api.documents import WRITING, body, refusals
 from hubbub.api.paging import Answer
 from hubbub.api.parameters import JSON, Parameters
@@ -96,7 +96,7 @@ async def list_presence(
     ),
 )
 async def publish_event(
-    who: Caller,
+    token: SessionToken,
     services: Serving,
     organization: OrganizationPath,
     application: ApplicationPath,
@@ -109,5 +109,5 @@ async def publish_event(
     the latter two the values are texts. `payload` holds the whole payload instead. Pusher clients and Phoenix clients
     alike get it. Needs an enrollment that can publish.
     """
-    app = await services.accounts.applications.may_publish(who, organization, application)
+    app = await services.publishing.may_publish(token, organization, application)
     await services.publish(app.id, broadcast.event(event, given, app.settings))

@@ -36,7 +36,7 @@ class SessionParameters(BaseModel):
         default=[],
         description="Only these topics, each a name or `prefix*`; implies `channel`. A text is one of them.",
     )
-    expires_in: int = Field(0, description="Good for so many seconds, if that is less than usual; implies `channel`.")
+    expires_in: int = Field(0, description="Good for so many seconds, no more than usual; implies `channel`.")
 
 
 class Session(BaseModel):

@@ -272,6 +272,8 @@ class PhoenixSession(Session):
             check_name(channel, self._application.settings.max_presence_user_id_length)
         except Refusal:
             raise DIRECT_INVALID(problem="no user can have this uid") from None
+        if self.grant is None or not self.grant.covers(channel):
+            raise TOPIC_OUTSIDE(topic=phoenix.topic_of(channel, self.key)[:SHOWN])
         # Whoever it claims to be from, it is from this socket's user.
         told = asked.payload | {"from_uid": Raw(_encode(self._uid))}
         return Event(channel, asked.event, _encode(told).decode())

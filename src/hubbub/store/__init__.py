@@ -2,6 +2,6 @@
 
 from hubbub.store.database import is_sqlite, missing_file
 from hubbub.store.schema import migrate
-from hubbub.store.store import Store, UnknownOrganization
+from hubbub.store.store import Store
 
-__all__ = ["Store", "UnknownOrganization", "is_sqlite", "migrate", "missing_file"]
+__all__ = ["Store", "is_sqlite", "migrate", "missing_file"]

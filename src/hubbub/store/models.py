@@ -71,6 +71,9 @@ class Row(DeclarativeBase):
     }
 
 
+TOKEN_PREFIX = 8
+"""Characters of a user token that lists show."""
+
 Name = String(255)
 Digest = String(64)  # SHA-256, hexadecimal
 Address = String(45)  # the longest IPv6 address, as text
@@ -220,7 +223,7 @@ class UserToken(Row):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), index=True)
     token_hash: Mapped[str] = mapped_column(Digest, unique=True)
-    prefix: Mapped[str] = mapped_column(String(8))
+    prefix: Mapped[str] = mapped_column(String(TOKEN_PREFIX))
     created_at: Mapped[datetime] = mapped_column(default=now)
     invalidated_at: Mapped[datetime | None]
 

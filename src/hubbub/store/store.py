@@ -5,10 +5,10 @@ kept in memory.
 """
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, select
@@ -17,19 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from hubbub.apps import Application
 from hubbub.changes import Change
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
-from hubbub.settings import AppSettings
 from hubbub.store import database, journal, models, outage, references, schema, values
 from hubbub.store.applications import FINDABLE
 from hubbub.store.pulse import Pulse
 from hubbub.store.work import Work
 
 logger = logging.getLogger("hubbub.store")
-
-LONGEST_NAME = 255
-
-
-class UnknownOrganization(LookupError):
-    """There is no organization with that slug, or it is archived."""
 
 
 class Store:
@@ -83,25 +76,6 @@ class Store:
             rows = await session.scalars(FINDABLE.order_by(models.Application.id))
             return [values.application(row) for row in rows]
 
-    async def create_application(
-        self, name: str, *, organization_slug: str | None = None, overrides: Mapping[str, Any]
-    ) -> Application:
-        """Create an application with one key pair, owned by the organization if one is named.
-
-        `name` has 1 to 255 characters; `overrides` are AppSettings by name. Raises ValueError for either (pydantic's
-        ValidationError is one), UnknownOrganization.
-        """
-        if not 1 <= len(name.strip()) <= LONGEST_NAME:
-            raise ValueError(f"an application's name has 1 to {LONGEST_NAME} characters")
-        row = _new_application(name.strip(), overrides)
-        async with self._session(self._writing) as session:
-            session.add(row)
-            if organization_slug is not None:
-                owner = await _organization(session, organization_slug)
-                session.add(models.Ownership(organization=owner, application=row))
-            await session.flush()
-            return values.application(row)
-
     async def create_example(
         self, *, email: str, password_hash: str, token_hash: str, token_prefix: str
     ) -> Application | None:
@@ -119,7 +93,8 @@ class Store:
             confirmed_at=models.now(),
         )
         organization = models.Organization(name="Acme Inc.", slug="acme-inc")
-        application = _new_application("Test App", {"client_events": True})
+        pair = models.KeyPair(key=str(uuid4()), secret=str(uuid4()))
+        application = models.Application(name="Test App", settings={"client_events": True}, key_pairs=[pair])
         async with self._session(self._writing) as session:
             await database.lock(await session.connection())
             if await session.scalar(select(models.User.id).limit(1)) is not None:
@@ -225,18 +200,3 @@ class Store:
             self._is_away = True
             outage.report(error)
         return STORE_UNAVAILABLE()
-
-
-async def _organization(session: AsyncSession, slug: str) -> models.Organization:
-    organization = await session.scalar(
-        select(models.Organization).where(models.Organization.slug == slug, models.Organization.archived_at.is_(None))
-    )
-    if organization is None:
-        raise UnknownOrganization(f"There is no organization {slug!r}, or it is archived")
-    return organization
-
-
-def _new_application(name: str, overrides: Mapping[str, Any]) -> models.Application:
-    settings = AppSettings.model_validate(dict(overrides)).model_dump(mode="json", exclude_unset=True)
-    pair = models.KeyPair(key=str(uuid4()), secret=str(uuid4()))
-    return models.Application(name=name, settings=settings, key_pairs=[pair])

@@ -30,7 +30,9 @@ class Tokens:
     async def matching(self, user_id: int, *, reference: str, token_hash: str) -> Sequence[Token]:
         """Give those of a user with this id, prefix or hash."""
         token, number = models.UserToken, references.id_of(reference)
-        by_prefix = token.prefix == reference if references.KEY.fullmatch(reference) else false()
+        # A whole token stays out of the statement, which a database may log.
+        is_prefix = len(reference) == models.TOKEN_PREFIX and references.KEY.fullmatch(reference)
+        by_prefix = token.prefix == reference if is_prefix else false()
         by_id = token.id == number if number is not None else false()
         found = select(token).where(token.user_id == user_id, or_(token.token_hash == token_hash, by_id, by_prefix))
         return [values.token(row) for row in await self._session.scalars(found.order_by(token.id))]

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, Refusal
+from hubbub.transports.ending import hang_up
 from hubbub.transports.kind import Dispatcher, Kind
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
@@ -198,7 +199,7 @@ class Asgi(HttpToolsProtocol):
         if self._is_answering():
             self.cycle.keep_alive = False
         else:
-            self._hang_up()
+            hang_up(self.transport, self, self._services)
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._is_ending:
@@ -215,14 +216,7 @@ class Asgi(HttpToolsProtocol):
             self.cycle.message_event.set()
         if not is_answered:
             self.transport.write(render(refused(refusal), keep_alive=False))
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
-        self._services.wheel.watch(self, self._services.settings.close_timeout)
+        hang_up(self.transport, self, self._services)
 
     def _release(self) -> None:
         self._services.wheel.forget(self)

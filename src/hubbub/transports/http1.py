@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from hubbub import eager
 from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, METHOD, REQUEST_TIMEOUT, Refusal
+from hubbub.transports.ending import hang_up
 from hubbub.transports.kind import Dispatcher, Kind, origin_form
 from hubbub.transports.request import Request
 from hubbub.transports.response import Response, refused, render
@@ -279,20 +280,13 @@ class Http1(asyncio.Protocol):
         )
 
     def _end(self, refusal: Refusal | None) -> None:
-        """Say why, if there is a reason, and that nothing more will come; then wait a little for the client's end.
-
-        Closing with unread bytes in hand would reset the connection, and the client might never see the answer.
-        """
+        """Say why, if there is a reason, and hang up."""
         self._queue.clear()
         self._phase = Phase.ENDING
         self._since = self._services.wheel.now
         if refusal is not None:
             self._transport.write(render(refused(refusal), keep_alive=False))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
-        self._services.wheel.watch(self, self._services.settings.close_timeout)
+        hang_up(self._transport, self, self._services)
 
     def _read_on(self) -> None:
         if not self._is_busy and not self._is_full and not self._transport.is_closing():

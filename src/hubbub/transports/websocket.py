@@ -44,6 +44,7 @@ from hubbub.session.doors import Opening
 from hubbub.session.phoenix import PhoenixSession, Ticket, admit
 from hubbub.session.pusher import PusherSession
 from hubbub.session.session import Session
+from hubbub.transports.ending import hang_up
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
@@ -411,16 +412,9 @@ class WebSocket(asyncio.Protocol):
         self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _end(self) -> None:
-        """Say that nothing more will come, and wait a little for the client to end its side.
-
-        Closing with unread bytes in hand would reset the connection, and the client might never see why.
-        """
+        """Hang up, and write no more."""
         self.write = _discard
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
-        self._services.wheel.watch(self, self._services.settings.close_timeout)
+        hang_up(self._transport, self, self._services)
 
     def _expire(self) -> None:
         """The request, or the client's side of a close, did not come in time."""

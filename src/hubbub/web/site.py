@@ -77,8 +77,11 @@ async def _health(_request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/api/"):
+        # A path with a line break: no route takes it, so it never reaches the API.
+        return JSONResponse({"errors": {"detail": error.detail}}, error.status_code, error.headers)
     return PlainTextResponse(f"{error.status_code} {error.detail}\n", error.status_code, error.headers)
 
 

@@ -4,7 +4,6 @@ A change by the API is felt when the call is answered; one by the command line, 
 """
 
 import asyncio
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,6 +11,7 @@ from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from sockets.client import Dial, PusherSocket
 from sockets.phoenix.client import PhoenixSocket, knock, refusal
@@ -26,12 +26,19 @@ def server() -> Iterator[Tenants]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def elsewhere(server: Tenants) -> World:
+    """Give a world in which nothing changes."""
+    return server.world()
+
+
 class Scene:
     """An application with a socket of everybody's, and the world it is in."""
 
-    def __init__(self, server: Tenants, world: World) -> None:
+    def __init__(self, server: Tenants, world: World, elsewhere: World) -> None:
         self.server = server
         self.world = world
+        self.elsewhere = elsewhere
         self.key = str(world.application["app_key"])
         self.new_key = str(world.application["new_key"])
         self.sockets: dict[str, PhoenixSocket] = {}
@@ -43,12 +50,9 @@ class Scene:
 
     def somebody(self) -> Person:
         """Sign up a new user, and enroll them."""
-        email = f"nina-{secrets.token_hex(4)}@example.com"
-        made = self.server.command("user", "create", "--email", email, "--name", "Nina", "--json")
-        self.server.data("POST", f"{self.acme}/enrollments", "ada", json={"user": email})
-        token = json.loads(self.server.command("token", "create", "--user", email, "--json"))["token"]
-        jwt = self.server.call("POST", "/session", json={"token": token}).json()["jwt"]
-        return Person(json.loads(made)["id"], email, token, jwt)
+        [person] = self.server.sign_up(f"nina-{secrets.token_hex(4)}").values()
+        self.server.data("POST", f"{self.acme}/enrollments", "ada", json={"user": person.email})
+        return person
 
     @property
     def acme(self) -> str:
@@ -73,7 +77,6 @@ class Scene:
     async def fill(self, stack: AsyncExitStack, connect: Dial) -> None:
         """Open everybody's socket."""
         people = self.server.people
-        elsewhere = self.server.world()
         self.tokens = {
             "ada": people["ada"].jwt,
             "ada by another token": self.jwt_of_second_token(),
@@ -83,13 +86,21 @@ class Scene:
             "bob the borrower": people["bob"].jwt,
         }
         self.keys = dict.fromkeys(self.tokens, self.key)
-        for name, key in (("ada by the new key", self.new_key), ("ada elsewhere", elsewhere.application["app_key"])):
+        for name, key in (
+            ("ada by the new key", self.new_key),
+            ("ada elsewhere", self.elsewhere.application["app_key"]),
+        ):
             self.tokens[name], self.keys[name] = people["ada"].jwt, key
         for name in self.tokens:
             self.sockets[name] = await self.come(name)
             stack.push_async_callback(self.sockets[name].close)
         for name, key in (("pusher", self.key), ("pusher by the new key", self.new_key)):
             self.pushers[name] = await connect(self.server, f"/app/{key}?protocol=7")
+
+    async def settle(self) -> None:
+        """Come back when the server has felt what was changed before: by a change behind it, which ends nobody."""
+        path = f"{self.acme}/enrollments/{self.nina.id}"
+        await asyncio.to_thread(self.server.data, "PATCH", path, "ada", json={"is_admin": True})
 
     async def expect(self, ends: dict[str, int]) -> None:
         """Those named are closed with the code told, in moments; the others stay."""
@@ -107,8 +118,8 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(server: Tenants, connect: Dial) -> AsyncIterator[Scene]:
-    scene = Scene(server, server.world())
+async def scene(server: Tenants, elsewhere: World, connect: Dial) -> AsyncIterator[Scene]:
+    scene = await asyncio.to_thread(lambda: Scene(server, server.world(), elsewhere))
     async with AsyncExitStack() as stack:
         await scene.fill(stack, connect)
         yield scene
@@ -182,12 +193,6 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-async def test_a_change_by_the_command_line_ends_whom_it_concerns(scene: Scene, change: Change) -> None:
-    await asyncio.to_thread(scene.server.command, *change.command(scene))
-    await scene.expect(change.ends)
-
-
 CALLS = {name: change for name, change in CHANGES.items() if change.call is not None}
 
 
@@ -200,7 +205,9 @@ async def test_a_change_by_the_api_ends_whom_it_concerns(scene: Scene, change: C
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-async def test_who_was_ended_does_not_come_in_again(scene: Scene, change: Change) -> None:
+async def test_a_change_by_the_command_line_ends_whom_it_concerns_and_they_do_not_come_in_again(
+    scene: Scene, change: Change
+) -> None:
     await asyncio.to_thread(scene.server.command, *change.command(scene))
     await scene.expect(change.ends)
     for name in change.ends.keys() & scene.tokens.keys():
@@ -234,7 +241,7 @@ async def test_a_change_that_takes_nothing_away_ends_nobody(
     scene: Scene, change: Callable[[Scene], Awaitable[Any]]
 ) -> None:
     await change(scene)
-    await asyncio.sleep(1)
+    await scene.settle()
     await scene.expect({})
 
 
@@ -255,7 +262,7 @@ async def test_a_live_socket_follows_its_applications_settings(scene: Scene) -> 
     await socket.send(topic, "hello", {"a": "x" * 200})
     assert {(await socket.receive()).event for _ in range(2)} == {"phx_reply", "hello"}
     await asyncio.to_thread(scene.server.command, "app", "set", scene.key, "max_event_bytes=100", "max_subscriptions=1")
-    await asyncio.sleep(1)
+    await scene.settle()
     ref = await socket.send(topic, "hello", {"a": "x" * 200})
     await socket.expect_error(ref, topic, "exceeds the allowed maximum (100 bytes)")
     await socket.is_refused(f"{topic}:more", "at its limit of 1 subscriptions")
@@ -266,15 +273,15 @@ async def test_a_live_socket_follows_its_applications_rate(scene: Scene) -> None
     await socket.join(topic)
     await socket.send(topic, "hello")
     assert {(await socket.receive()).event for _ in range(2)} == {"phx_reply", "hello"}
-    await asyncio.to_thread(scene.server.command, "app", "set", scene.key, "client_events_per_second=2")
-    await asyncio.sleep(1)
-    for number in range(6):
+    await asyncio.to_thread(scene.server.command, "app", "set", scene.key, "client_events_per_second=1")
+    await scene.settle()
+    for number in range(40):
         await socket.send(topic, "hello", {}, ref=f"r{number}")
     await socket.send("phoenix", "heartbeat", {}, ref="last")
     replies = []
     while (said := await socket.receive()).ref != "last":
         replies += [said.payload["status"]] if said.event == "phx_reply" else []
-    assert replies.count("error") >= 2  # of six within two seconds at most
+    assert replies.count("error") >= 2  # of forty, which do not take as many seconds
 
 
 async def test_one_who_is_ended_is_seen_to_leave(scene: Scene) -> None:
@@ -288,18 +295,24 @@ async def test_one_who_is_ended_is_seen_to_leave(scene: Scene) -> None:
 
 async def test_a_socket_outlives_the_end_of_its_tokens_time(server: Tenants, scene: Scene) -> None:
     """Whatever else changes about its user, or by the user's other tokens."""
-    token = scene.jwt_of_second_token(uid="ann", expires_in=1)
+    seconds = 1
+    while True:
+        token = scene.jwt_of_second_token(uid="ann", expires_in=seconds)
+        try:
+            socket = await knock(server, app_key=scene.key, guardian_token=token)
+            break
+        except InvalidStatus:  # on a machine too busy to come in so soon
+            seconds *= 2
     async with AsyncExitStack() as stack:
-        socket = await knock(server, app_key=scene.key, guardian_token=token)
         stack.push_async_callback(socket.close)
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(seconds + 1)
+        assert (await refusal(server, app_key=scene.key, guardian_token=token))[0] == 403
         await asyncio.to_thread(
             server.data, "POST", f"{scene.acme}/enrollments", "ada", json={"user": "olga@example.com"}
         )
         await asyncio.to_thread(server.command, "app", "set", scene.key, "max_event_bytes=100")
-        await asyncio.sleep(1)
+        await scene.settle()
         await socket.expect_nothing()
         await scene.expect({})
-        assert (await refusal(server, app_key=scene.key, guardian_token=token))[0] == 403
         await asyncio.to_thread(server.data, "DELETE", f"/users/me/tokens/{scene.second['id']}", "ada")
         await socket.expect_close(4009)

@@ -174,6 +174,23 @@ async def test_a_push_to_what_one_has_not_joined_is_unmatched(
     await listener.expect_nothing()
 
 
+async def test_clients_by_different_keys_of_one_application_meet(seeded: Seeded, visit: Visit) -> None:
+    """Each by the topics of its own key."""
+    key = seeded.create_app("--organization", ORGANIZATION)
+    newer = json.loads(seeded.command("app", "rotate", key, "--json"))["key"]
+    old, new = await visit(seeded, "old", key=key), await visit(seeded, "new", key=newer)
+    await old.join(f"lobby:{key}")
+    assert list(await new.join(f"lobby:{newer}")) == ["old", "new"]
+    await old.expect_diff(f"lobby:{key}", joins=["new"])
+    await old.is_refused(f"lobby:{newer}", OTHER_APP)
+    await new.join(f"lobby:{newer}/uid:new")
+    await old.push(f"lobby:{key}", "hello", {"a": 1})
+    assert await old.expect(f"lobby:{key}", "hello") == {"a": 1}
+    assert await new.expect(f"lobby:{newer}", "hello") == {"a": 1}
+    await old.push(f"lobby:{key}", "direct", {"uid": "new", "event": "whisper"})
+    assert await new.expect(f"lobby:{newer}/uid:new", "whisper") == {"from_uid": "old"}
+
+
 # Who may not
 
 
