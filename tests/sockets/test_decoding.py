@@ -29,7 +29,7 @@ from hubbub.messages import (
     Welcome,
 )
 from hubbub.protocols import pusher
-from hubbub.transports.websocket import PUSHER, frame
+from hubbub.transports.frames import PUSHER, frame
 
 many = settings(max_examples=500, deadline=None)
 

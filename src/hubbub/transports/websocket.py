@@ -5,21 +5,17 @@ know what messages mean; that is the session's.
 """
 
 import asyncio
-import base64
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from uvicorn.server import ServerState
-from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
 
 from hubbub import eager
 from hubbub.errors import (
@@ -36,15 +32,16 @@ from hubbub.errors import (
     UPGRADE_REQUIRED,
     Refusal,
 )
-from hubbub.hub.connection import Wire
-from hubbub.messages import Fact, Refused, Reply
-from hubbub.protocols import phoenix, pusher
-from hubbub.protocols.phoenix import Encoding, Version
+from hubbub.messages import Refused
+from hubbub.protocols import phoenix
+from hubbub.protocols.phoenix import Version
 from hubbub.session.doors import Opening
 from hubbub.session.phoenix import PhoenixSession, Ticket, admit
 from hubbub.session.pusher import PusherSession
 from hubbub.session.session import Session
 from hubbub.transports.ending import hang_up
+from hubbub.transports.frames import PHOENIX, PUSHER
+from hubbub.transports.handshake import Handshake, first, parameters, token_of
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
@@ -55,48 +52,6 @@ LONGEST_REASON: Final = 123
 
 _logger = logging.getLogger("hubbub.websocket")
 _logger.setLevel(logging.WARNING)  # the library tells of every connection that closes
-
-
-def frame(payload: bytes, opcode: bytes = b"\x81") -> bytes:
-    """Put UTF-8 text, or bytes by the opcode of those, into one unmasked frame."""
-    size = len(payload)
-    if size < 126:
-        return opcode + size.to_bytes(1, "big") + payload
-    if size < 65_536:
-        return opcode + b"\x7e" + size.to_bytes(2, "big") + payload
-    return opcode + b"\x7f" + size.to_bytes(8, "big") + payload
-
-
-def binary_frame(payload: bytes) -> bytes:
-    """Put bytes into one unmasked binary frame."""
-    return frame(payload, b"\x82")
-
-
-def _pusher(message: Fact | Reply) -> bytes:
-    text = pusher.encode(message)
-    return frame(text) if text else b""
-
-
-PUSHER: Final = Wire("pusher over websocket", _pusher)
-
-PHOENIX: Final = {
-    Version.V1: Encoding(Version.V1, frame),
-    Version.V2: Encoding(Version.V2, frame, binary_frame),
-}
-
-# Swift asks for this subprotocol and gives up unless it, or none, is chosen.
-_SUBPROTOCOLS: Final = {f"pusher-channels-protocol-{number}" for number in range(pusher.OLDEST, pusher.NEWEST + 1)} | {
-    "phoenix"
-}
-_TOKEN_SUBPROTOCOL: Final = "base64url.bearer.phx."  # noqa: S105 - a name
-"""In place of a header, which browsers' WebSockets cannot send, phoenix.js names its `authToken` as a subprotocol."""
-
-
-class _Handshake(ServerProtocol):
-    """The library's protocol, with our choice of a subprotocol. As an argument it would make a cycle of each one."""
-
-    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        return next((name for name in subprotocols if name in _SUBPROTOCOLS), None)
 
 
 def _discard(_data: bytes) -> None:
@@ -129,7 +84,7 @@ class WebSocket(asyncio.Protocol):
     def __init__(self, services: Services, state: ServerState) -> None:
         self._services = services
         self._state = state
-        self._protocol = _Handshake(
+        self._protocol = Handshake(
             max_size=services.settings.max_message_bytes,
             logger=_logger,
         )
@@ -276,10 +231,8 @@ class WebSocket(asyncio.Protocol):
         if path == PHOENIX_PATH and response.status_code == 101:
             self._early = bytearray()
             self._services.wheel.forget(self)
-            parameters = _parameters(query)
-            opening = Opening(
-                parameters.get("app_key", ""), parameters, self._is_secure(request), _token_of(request.headers)
-            )
+            given = parameters(query)
+            opening = Opening(given.get("app_key", ""), given, self._is_secure(request), token_of(request))
             eager.start(self._admit(opening, response))
             return
         if response.status_code == UPGRADE_REQUIRED.status:
@@ -298,7 +251,7 @@ class WebSocket(asyncio.Protocol):
             self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
             self.close(refusal)
             return
-        opening = Opening(unquote(key), _parameters(query), self._is_secure(request))
+        opening = Opening(unquote(key), parameters(query), self._is_secure(request))
         self._session = session = PusherSession(self._services.doors, self, opening)
         session.begin()
 
@@ -308,7 +261,7 @@ class WebSocket(asyncio.Protocol):
         self._services.wheel.watch(self, settings.ping_after)
 
     def _is_secure(self, request: Request) -> bool:
-        return self._services.proxies.is_secure(self._transport, _first(request, "X-Forwarded-Proto"))
+        return self._services.proxies.is_secure(self._transport, first(request, "X-Forwarded-Proto"))
 
     async def _admit(self, opening: Opening, response: Response) -> None:
         """Let a Phoenix client in, or answer 403 as Phoenix does: its clients know no close codes."""
@@ -422,32 +375,6 @@ class WebSocket(asyncio.Protocol):
             self._refuse_head(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
         else:
             self._transport.abort()
-
-
-def _parameters(query: str) -> dict[str, str]:
-    """Read the query; one with absurdly many parameters counts as empty."""
-    try:
-        return dict(parse_qsl(query, keep_blank_values=True, max_num_fields=64))
-    except ValueError:
-        return {}
-
-
-def _token_of(headers: Headers) -> str | None:
-    """Give the JWT that phoenix.js sends as its `authToken`."""
-    for offered in headers.get_all("Sec-WebSocket-Protocol"):
-        for name in offered.split(","):
-            if name.strip().startswith(_TOKEN_SUBPROTOCOL):
-                coded = name.strip().removeprefix(_TOKEN_SUBPROTOCOL)
-                try:
-                    return base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode("ascii")
-                except ValueError:
-                    return None
-    return None
-
-
-def _first(request: Request, header: str) -> str | None:
-    """Give the header's first value: a repeated one must not raise."""
-    return next(iter(request.headers.get_all(header)), None)
 
 
 def _shortened(reason: str) -> str:

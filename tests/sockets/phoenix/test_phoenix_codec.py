@@ -14,7 +14,7 @@ from hubbub.errors import TOPIC_INVALID, TOPIC_OTHER_APP, VSN_UNKNOWN, Reason, R
 from hubbub.messages import Event, Member, MemberAdded, MemberRemoved, Ping, Reply, Subscribed, Welcome
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Message, Ref, Version
-from hubbub.transports.websocket import PHOENIX
+from hubbub.transports.frames import PHOENIX
 from sockets.test_decoding import parsed
 
 many = settings(max_examples=300, deadline=None)
