@@ -58,7 +58,6 @@ class Tenants(Running):
         self.database_url = str(settings.get("database_url", f"sqlite:///{Path(self._files.name, 'hubbub.db')}"))
         self.jwt_secret = secrets.token_urlsafe(64)
         super().__init__(
-            migrate=True,
             app_id=None,
             app_key=None,
             app_secret=None,

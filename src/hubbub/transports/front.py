@@ -25,6 +25,7 @@ from hubbub.transports.websocket import WebSocket
 
 _API = (b"POST /apps/", b"GET /apps/")
 _SOCKETS = (b"GET /app/", b"GET /socket/websocket")
+_PREFIXES = (b"/apps/", b"/socket/websocket")
 _LONGEST_METHOD = 16
 
 
@@ -49,7 +50,9 @@ class Doorman:
             return Kind.API
         if target.startswith((b"/app/", b"/socket/websocket")) and method == b"GET":
             return Kind.SOCKET
-        if (space and b"/apps/".startswith(target)) or (not space and len(method) <= _LONGEST_METHOD):
+        if (space and any(prefix.startswith(target) for prefix in _PREFIXES)) or (
+            not space and len(method) <= _LONGEST_METHOD
+        ):
             return None
         return Kind.OTHER
 
