@@ -21,9 +21,9 @@ class Seeded(Running):
     """
 
     def __init__(self, **settings: object) -> None:
-        # Clients that poll are not waited for long.
+        # Clients that poll are not waited for long. A server migrates SQLite by itself.
         polling = {"poll_window": 1, "poll_timeout": 2}
-        super().__init__(app_id=None, app_key=None, app_secret=None, **{**polling, **settings})
+        super().__init__(migrate=False, app_id=None, app_key=None, app_secret=None, **{**polling, **settings})
         self.token = ""
 
     def __enter__(self) -> Self:

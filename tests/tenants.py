@@ -58,6 +58,7 @@ class Tenants(Running):
         self.database_url = str(settings.get("database_url", f"sqlite:///{Path(self._files.name, 'hubbub.db')}"))
         self.jwt_secret = secrets.token_urlsafe(64)
         super().__init__(
+            migrate=False,  # it does so by itself, SQLite being its own
             app_id=None,
             app_key=None,
             app_secret=None,
@@ -69,7 +70,11 @@ class Tenants(Running):
     def __enter__(self) -> "Tenants":
         """Start it, with everybody in it."""
         super().__enter__()
-        self.people = self.sign_up(*PEOPLE)
+        try:
+            self.people = self.sign_up(*PEOPLE)
+        except BaseException:
+            self._end(expect_life=False)
+            raise
         return self
 
     def __exit__(self, *of_error: Any) -> None:

@@ -64,6 +64,7 @@ HOMES = {
     "jwt": {"accounts"},
     "typer": {"cli"},
     "fastapi": {"api"},
+    "python_multipart": {"api"},
     "starlette": {"api", "web", "transports", "server"},
 }
 

@@ -17,7 +17,8 @@ from hubbub.errors import UNAUTHENTICATED
 from hubbub.session.doors import Grants
 from hubbub.settings import AppSettings
 
-ID: Final = "demo"
+ID: Final = "~demo"
+"""No application that is stored or declared can have it."""
 TOPICS: Final = ("general", f"{USER_PREFIX}*")
 LIFETIME: Final = 3600.0
 """Seconds a visitor's token is good."""

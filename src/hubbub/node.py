@@ -124,6 +124,14 @@ class Node:
         if transition.channel:
             self._tell(app_id, Vacated(channel))
 
+    async def settle(self, app_id: str, channel: str) -> None:
+        """Come back when what was told to a channel so far has been written to those who listen here."""
+        here = self.hub.channel(app_id, channel)
+        if here is not None and not here.is_at_rest:
+            rest = asyncio.Event()
+            here.when_at_rest(rest.set)
+            await rest.wait()
+
     async def users(self, app_id: str, channel: str) -> list[str]:
         """Give the user ids present in a channel, in the order they came."""
         return list(await self._engine.members(app_id, channel))

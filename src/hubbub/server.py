@@ -73,6 +73,7 @@ def serve(settings: Settings, *, show_keys: bool = False) -> None:
     # The drivers tell every statement with its values at the level debug, secrets among them.
     for chatty in ("uvicorn.error", "alembic", "aiosqlite", "asyncpg", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # warns of any form that a stranger spoilt
     url = settings.database_url.get_secret_value()
     if is_sqlite(url):
         # One node, one file: nobody else can be in the middle of something, so the schema is brought up to date here.

@@ -61,6 +61,11 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     max_channels_per_event: Count = Field(100, description="Channels one `POST /events` may name.")
     max_batch_events: Count = Field(10, description="Events in one `POST /batch_events`.")
     max_presence_members: Count = Field(100, description="Users in one presence channel.")
+    joins_per_second: Count = Field(
+        20,
+        description="Channels that one connection may come to or leave as a member, in the long run; ten times as many"
+        " at once. More wait their turn.",
+    )
     max_topic_members: CountOrUnlimited = Field(
         1000,
         description="Users that a topic of Phoenix clients tells of, when it is no presence channel. More may join it,"
@@ -177,6 +182,24 @@ class Settings(BaseSettings):
         "Hubbub", min_length=1, description="Who session tokens say they are from; others are refused."
     )
     jwt_lifetime: int = Field(864_000, ge=1, le=2**31, description="Seconds a session token is good.")
+    sign_up: bool = Field(True, description="Anybody may sign up. Off: users come by invitation, or are made by root.")
+    require_confirmation: bool = Field(
+        False,
+        description="Who has not confirmed their e-mail address may not sign in. Needs mail to be set up.",
+    )
+    confirmation_lifetime: int = Field(
+        259_200, ge=1, le=2**31, description="Seconds in which an e-mail address can be confirmed by the letter sent."
+    )
+    lock_after: Count = Field(10, description="Wrong passwords in a row after which nobody can sign in as that user.")
+    lock_seconds: int = Field(
+        3600, ge=1, le=2**31, description="Seconds for which that lasts, unless it is ended by the letter sent."
+    )
+    remember_lifetime: int = Field(
+        1_209_600, ge=1, le=2**31, description="Seconds a browser stays signed in, when asked to."
+    )
+    reset_lifetime: int = Field(
+        21_600, ge=1, le=2**31, description="Seconds in which a forgotten password can be set anew by the letter sent."
+    )
     app: DeclaredApp | None = Field(
         None,
         description="One application without a database row: `HUBBUB_APP_ID`, `HUBBUB_APP_KEY`, `HUBBUB_APP_SECRET`,"

@@ -112,7 +112,6 @@ async def test_a_file_is_no_parameter() -> None:
         ("/all", b"a", BOUNDARY, 400),
         ("/all", part("a", "x").encode(), MULTIPART, 400),
         ("/all", b"--b\r\n\r\nx\r\n--b--\r\n", BOUNDARY, 400),
-        ("/all", part("a", "+2AA-").encode() + b"--b--\r\n", f"{BOUNDARY}; charset=utf-7", 400),
         ("/all", "".join([part("a", "x")] * 1001).encode() + b"--b--\r\n", BOUNDARY, 400),
         ("/all", b"a=1", "text/plain", 415),
         ("/all", b"a=1", None, 415),
@@ -130,3 +129,11 @@ async def test_what_cannot_be_read_is_refused(target: str, body: bytes, kind: st
 async def test_any_text_survives_a_form(pairs: dict[str, str]) -> None:
     assert (await sent("/all", urlencode(pairs).encode(), FORM)).json == pairs
     assert (await sent(f"/all?{urlencode(pairs)}")).json == pairs
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "utf-7", "nonsense"])
+async def test_a_form_is_utf_8_whatever_charset_it_claims(charset: str) -> None:
+    """Python knows codecs that take quadratic time, and some that fail in ways of their own."""
+    body = part("a", "xn--ä" * 50_000).encode() + b"--b--\r\n"
+    answer = await sent("/all", body, f"{BOUNDARY}; charset={charset}")
+    assert (answer.status, answer.json) == (200, {"a": "xn--ä" * 50_000})

@@ -264,35 +264,37 @@ async def test_a_chunk_extension_without_end_costs_no_memory(server: Running) ->
 # Time
 
 
-@pytest.mark.parametrize(
-    ("first", "part"),
-    [
-        pytest.param(b"", b"G", id="a method"),
-        pytest.param(b"POST /apps/1/events", b"x", id="a path of the API"),
-        pytest.param(b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\n", b"x", id="a header to the API"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n", b"x", id="a header to the site"),
-        pytest.param(b"GET /app/app-key HTTP/1.1\r\nHost: x\r\n", b"x", id="a header of an upgrade"),
-        pytest.param(b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b"x", id="a body"),
-        pytest.param(
-            b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
-            b"1\r\nx\r\n",
-            id="a chunked body",
-        ),
-    ],
-)
+DRIPS = {
+    "a method": (b"", b"G"),
+    "a path of the API": (b"POST /apps/1/events", b"x"),
+    "a header to the API": (b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\n", b"x"),
+    "a header to the site": (b"GET / HTTP/1.1\r\nHost: x\r\n", b"x"),
+    "a header of an upgrade": (b"GET /app/app-key HTTP/1.1\r\nHost: x\r\n", b"x"),
+    "a body": (b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n", b"x"),
+    "a chunked body": (
+        b"POST /apps/1/events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"
+    ),
+}  # fmt: skip
+"""What comes at once, and what then comes by and by. All are waited for side by side."""
+
+
 @pytest.mark.parametrize("after", [b"", HEALTH], ids=["at first", "after a request"])
-async def test_what_drips_is_cut_off(server: Running, first: bytes, part: bytes, after: bytes) -> None:
-    async with Line(server) as line:
-        if after:
-            assert (await line.ask(after)).status == 200
-        if first:
-            await line.send(first)
-        began = time.monotonic()
-        answer = await line.flood(part, times=100, pause=0.2)
-        assert answer.refusal == (408, "The request did not arrive within 1 seconds")
-        assert time.monotonic() - began < 4
-        assert answer.headers["connection"] == "close"
-        assert await line.rest() == b""
+async def test_what_drips_is_cut_off(server: Running, after: bytes) -> None:
+    async def is_cut_off(first: bytes, part: bytes) -> None:
+        async with Line(server) as line:
+            if after:
+                assert (await line.ask(after)).status == 200
+            if first:
+                await line.send(first)
+            began = time.monotonic()
+            answer = await line.flood(part, times=100, pause=0.2)
+            assert answer.refusal == (408, "The request did not arrive within 1 seconds")
+            assert time.monotonic() - began < 4
+            assert answer.headers["connection"] == "close"
+            assert await line.rest() == b""
+
+    outcomes = await asyncio.gather(*(is_cut_off(*drip) for drip in DRIPS.values()), return_exceptions=True)
+    assert dict(zip(DRIPS, outcomes, strict=True)) == dict.fromkeys(DRIPS)
 
 
 async def test_connections_that_say_nothing_are_closed_in_silence(server: Running) -> None:

@@ -153,48 +153,48 @@ async def test_a_megabyte_of_headers_is_refused(
     await still_serves(server)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        b"",
-        b"G",
-        b"GET /ap",
-        b"GET /app/x",
-        b"GET /app/x HTTP/1.1\r\nUpgrade: web",
-        b"GET /apps/1/ch",
-        b"GET /",
-        b"POST",
-    ],
-    ids=ascii,
+HALVES = (
+    b"",
+    b"G",
+    b"GET /ap",
+    b"GET /app/x",
+    b"GET /app/x HTTP/1.1\r\nUpgrade: web",
+    b"GET /apps/1/ch",
+    b"GET /",
+    b"POST",
 )
-async def test_half_a_request_is_waited_for_no_longer_than_told(
-    server: Running, still_serves: StillServes, start: bytes
-) -> None:
-    async with RawSocket.open(server) as raw:
-        await raw.send(start)
-        answer = await raw.expect_hang_up()
-        assert answer.startswith(b"HTTP/1.1 408 ") if start else answer == b""
+
+
+async def test_half_a_request_is_waited_for_no_longer_than_told(server: Running, still_serves: StillServes) -> None:
+    async def answer_to(start: bytes) -> bytes:
+        async with RawSocket.open(server) as raw:
+            await raw.send(start)
+            return (await raw.expect_hang_up())[: len(b"HTTP/1.1 408 ")]
+
+    answers = await asyncio.gather(*map(answer_to, HALVES))
+    assert dict(zip(HALVES, answers, strict=True)) == {start: b"HTTP/1.1 408 " if start else b"" for start in HALVES}
     await still_serves(server)
 
 
-@pytest.mark.parametrize("path", ["/app/x", "/apps/1/channels", "/"])
-async def test_headers_that_drip_are_waited_for_no_longer_than_told(
-    server: Running, still_serves: StillServes, path: str
-) -> None:
+async def test_headers_that_drip_are_waited_for_no_longer_than_told(server: Running, still_serves: StillServes) -> None:
     """Each drop is a sign of life, and yet the whole has one deadline."""
-    async with RawSocket.open(server) as raw:
-        await raw.send(f"GET {path} HTTP/1.1\r\n".encode())
 
-        async def drip() -> None:
-            while True:
-                await raw.send(b"A: x\r\n")
-                await asyncio.sleep(HEAD_TIMEOUT / 10)
+    async def head_of_answer(path: str) -> str:
+        async with RawSocket.open(server) as raw:
+            await raw.send(f"GET {path} HTTP/1.1\r\n".encode())
 
-        dripping = asyncio.create_task(drip())
-        try:
-            head = await raw.head()
-        finally:
-            dripping.cancel()
+            async def drip() -> None:
+                while True:
+                    await raw.send(b"A: x\r\n")
+                    await asyncio.sleep(HEAD_TIMEOUT / 10)
+
+            dripping = asyncio.create_task(drip())
+            try:
+                return await raw.head()
+            finally:
+                dripping.cancel()
+
+    for head in await asyncio.gather(*map(head_of_answer, ("/app/x", "/apps/1/channels", "/"))):
         assert head.startswith("HTTP/1.1 408 "), head
     await still_serves(server)
 

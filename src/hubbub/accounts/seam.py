@@ -23,6 +23,7 @@ from hubbub.accounts.domain import (
     Token,
     User,
 )
+from hubbub.accounts.seam_people import Audit, People, Register, Remembered
 from hubbub.apps import Application
 
 
@@ -269,6 +270,22 @@ class Work(Protocol):
     @property
     def journal(self) -> Journal:
         """The journal of changes, and the audit."""
+
+    @property
+    def people(self) -> People:
+        """Users with what they sign in by."""
+
+    @property
+    def remembered(self) -> Remembered:
+        """Browsers that stay signed in."""
+
+    @property
+    def register(self) -> Register:
+        """Everything there is."""
+
+    @property
+    def audit(self) -> Audit:
+        """The audit, to be read."""
 
 
 class Store(Protocol):

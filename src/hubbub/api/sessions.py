@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from hubbub.accounts.fields import BLANK, Fields
 from hubbub.api.documents import PARAMETERS, body, refusals
 from hubbub.api.parameters import fields
 from hubbub.api.services import Serving
@@ -23,6 +24,9 @@ _NARROW = {
     "topics": ["general", "orders-*"],
     "expires_in": 3600,
 }
+
+
+NARROWING = {"app_key", "uid", "topics", "expires_in"}
 
 
 class SessionParameters(BaseModel):
@@ -69,4 +73,9 @@ async def create_session(
 
     With `channel`, or any parameter after it, the session token opens sockets and does nothing else.
     """
+    with Fields() as faults:
+        for name in NARROWING & given.keys():
+            if given[name] is None:
+                # Whoever leaves a blank in its place meant to narrow, and must not get a token for everything.
+                faults.fault(name, BLANK)
     return Session(jwt=await services.sessions.issue(given.pop("token", None), **given))

@@ -5,7 +5,7 @@ not know when it is its turn; the hub decides.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
@@ -63,7 +63,7 @@ class Batch:
 class Channel:
     """A channel with at least one subscriber here."""
 
-    __slots__ = ("_batches", "_pending", "audiences", "name", "users")
+    __slots__ = ("_batches", "_pending", "_settled", "audiences", "name", "users")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -73,6 +73,7 @@ class Channel:
         """Connections here of each member."""
         self._pending: list[tuple[Fact, Connection | None]] = []
         self._batches: deque[Batch] | None = None
+        self._settled: list[Callable[[], object]] | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.audiences.values()))
@@ -123,7 +124,17 @@ class Channel:
                 batches.popleft()
         if not batches:
             self._batches = None
+        if self._settled is not None and self.is_at_rest:
+            settled, self._settled = self._settled, None
+            for call in settled:
+                call()
         return written
+
+    def when_at_rest(self, call: Callable[[], object]) -> None:
+        """Call when nothing is on its way any more; something must be."""
+        if self._settled is None:
+            self._settled = []
+        self._settled.append(call)
 
     @property
     def is_at_rest(self) -> bool:

@@ -4,7 +4,9 @@ Knows: the open sessions of each application, and that they are looked at again 
 not know a protocol.
 """
 
-from collections.abc import Coroutine, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -15,6 +17,12 @@ from hubbub.apps import Application, Apps
 from hubbub.errors import APP_DISABLED, OVER_CAPACITY, OVER_QUOTA, TLS_REQUIRED, UNKNOWN_KEY
 from hubbub.hub.connection import Connection, Wire
 from hubbub.node import Node
+
+AT_ONCE: Final = 6
+"""Grants asked for at one time: fewer than a pool has connections, so that the API and the journal get theirs."""
+
+MOST_QUEUED: Final = 2000
+"""Who waits for one: with 2 ms each, the last may wait 4 s, and clients give up after 10."""
 
 SHOWN: Final = 512
 """Characters of a client's own text that are told back to it in an error."""
@@ -60,6 +68,26 @@ class Grants(Protocol):
         """Tell whether a grant still holds."""
 
 
+class Admissions:
+    """Those who are being let in: a few ask the database at a time, the others queue, up to a number."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._queued = 0
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Wait for a place. Raises OVER_CAPACITY when too many do."""
+        if self._queued >= MOST_QUEUED:
+            raise OVER_CAPACITY()
+        self._queued += 1
+        try:
+            async with self._places:
+                yield
+        finally:
+            self._queued -= 1
+
+
 class Doors(msgspec.Struct):
     """The way in. `activity_timeout` is in seconds; `capacity` is how many sessions may be open, None for no limit.
 
@@ -72,6 +100,7 @@ class Doors(msgspec.Struct):
     capacity: int | None = None
     grants: Grants | None = None
     open_sessions: int = 0
+    admissions: Admissions = msgspec.field(default_factory=Admissions)
     reviews: int = 0
     """How often something has changed: who waited while it did must look again."""
     sessions: dict[str, set[Guest]] = msgspec.field(default_factory=dict)

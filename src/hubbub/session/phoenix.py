@@ -7,7 +7,6 @@ written down.
 import asyncio
 import base64
 import logging
-import time
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
@@ -19,7 +18,6 @@ from hubbub.accounts.domain import Grant
 from hubbub.apps import Application
 from hubbub.channels import USER_PREFIX, Kind, check_name, kind_of
 from hubbub.errors import (
-    CLIENT_EVENT_RATE,
     CONNECT_PARAMETER,
     DATA_TOO_LARGE,
     DIRECT_INVALID,
@@ -37,7 +35,6 @@ from hubbub.errors import (
     Refusal,
 )
 from hubbub.hub.connection import Wire
-from hubbub.hub.rate import Rate
 from hubbub.messages import Event, Member
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Message
@@ -51,6 +48,12 @@ DIRECT: Final = "direct"
 """The push that goes to one user."""
 
 _OK: Final = Raw(b"{}")
+
+_OBJECT_NAMES: Final = {
+    "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "__proto__", "constructor",
+    "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
+}  # fmt: skip
+"""What every JavaScript object has: as a user id it breaks the `Presence` of phoenix.js before 1.8, for everyone."""
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -76,13 +79,17 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
     while True:
         seen = doors.reviews
         app = await doors.application(opening)
-        # In a task of its own, whoever asks: waiting for a connection to the database has a timeout, which needs one.
-        grant = await asyncio.ensure_future(doors.grants.admit(jwt, app))
+        async with doors.admissions.place():
+            # In a task of its own, whoever asks: waiting for a connection to the database has a timeout, which needs
+            # one.
+            grant = await asyncio.ensure_future(doors.grants.admit(jwt, app))
         if doors.reviews == seen:
             break
     doors.check(app, opening)
     uid = query.get("unique_identifier") or grant.uid or ""
     if not uid or (grant.uid is not None and uid != grant.uid):
+        raise CONNECT_PARAMETER(name="unique_identifier")
+    if uid in _OBJECT_NAMES:
         raise CONNECT_PARAMETER(name="unique_identifier")
     try:
         check_name(USER_PREFIX + uid, app.settings.max_presence_user_id_length)
@@ -104,7 +111,7 @@ _encode = msgspec.json.Encoder().encode
 class PhoenixSession(Session):
     """One Phoenix client, which has been admitted."""
 
-    __slots__ = ("_encoding", "_rate", "_seats", "_uid")
+    __slots__ = ("_encoding", "_seats", "_uid")
 
     takes_binary = True
     is_pinged = False  # clients send heartbeats of their own
@@ -114,7 +121,6 @@ class PhoenixSession(Session):
         self._encoding = encoding
         self._uid = ticket.uid
         self._seats: dict[str, Seat] = {}
-        self._rate: Rate | None = None
         self.grant = ticket.grant
         self._enter(ticket.app, ticket.key)
 
@@ -157,6 +163,7 @@ class PhoenixSession(Session):
         join_ref = said.ref if said.join_ref is None else said.join_ref
         channel = phoenix.channel_of(topic, self.key)
         self._check_topic(topic, channel)
+        await self._settle(channel)
         if topic in self._seats:
             # The client has joined anew, and may not know that it is there still.
             await self._vacate(topic)
@@ -172,7 +179,9 @@ class PhoenixSession(Session):
         if kind_of(channel) is Kind.USER:
             if channel.removeprefix(USER_PREFIX) != self._uid:
                 raise TOPIC_OTHER_USER()
-        elif self.grant is None or not self.grant.covers(channel):
+            if self.grant is not None and self.grant.uid == self._uid:
+                return
+        if self.grant is None or not self.grant.covers(channel):
             raise TOPIC_OUTSIDE(topic=topic[:SHOWN])
 
     async def _sit(self, seat: Seat, said: Message) -> None:
@@ -211,6 +220,7 @@ class PhoenixSession(Session):
             return
         if said.join_ref is not None and said.join_ref != seat.join_ref:
             return  # the leave of an earlier join, which has ended
+        await self._settle(seat.channel)
         await self._vacate(said.topic, said)
 
     async def _vacate(self, topic: str, said: Message | None = None) -> None:
@@ -240,10 +250,7 @@ class PhoenixSession(Session):
             raise PUSH_FORBIDDEN()
         event = self._direct(said.payload) if said.event == DIRECT else self._event(seat.channel, said)
         self._check_event(event)
-        if self._rate is None:
-            self._rate = Rate(app.settings.client_events_per_second)
-        if not self._rate.use(time.monotonic()):
-            raise CLIENT_EVENT_RATE(limit=app.settings.client_events_per_second)
+        self._check_rate()
         await self._doors.node.publish(app.id, event)
         self._reply(said)
 

@@ -5,7 +5,6 @@ a socket's client. Does not know sockets: a connection is what can be written to
 """
 
 import logging
-import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -21,7 +20,6 @@ from hubbub.errors import (
     CLIENT_EVENT_CHANNEL,
     CLIENT_EVENT_OFF,
     CLIENT_EVENT_OUTSIDE,
-    CLIENT_EVENT_RATE,
     DATA_TOO_LARGE,
     EVENT_NAME_TOO_LONG,
     MEMBER_TOO_LARGE,
@@ -30,7 +28,6 @@ from hubbub.errors import (
     USER_CHANNEL,
     Refusal,
 )
-from hubbub.hub.rate import Rate
 from hubbub.messages import (
     ClientEvent,
     Command,
@@ -56,13 +53,12 @@ logger = logging.getLogger("hubbub.session")
 class PusherSession(Session):
     """One Pusher client."""
 
-    __slots__ = ("_opening", "_rate", "_subscriptions", "protocol")
+    __slots__ = ("_opening", "_subscriptions", "protocol")
 
     def __init__(self, doors: Doors, client: Client, opening: Opening) -> None:
         super().__init__(doors, client)
         self._opening: Opening | None = opening
         self._subscriptions: dict[str, str | None] = {}
-        self._rate: Rate | None = None
         self.protocol = pusher.NEWEST
 
     @property
@@ -166,6 +162,7 @@ class PusherSession(Session):
             self._check_auth(app, command)
         if kind is Kind.PRESENCE:
             member = self._member(app, command)
+            await self._settle(channel)
         user_id = member.user_id if member is not None else None
         await self._doors.node.join(app.id, channel, self._client, member, settings.max_presence_members)
         self._subscriptions[channel] = user_id
@@ -199,6 +196,8 @@ class PusherSession(Session):
         if channel not in self._subscriptions:
             raise NOT_SUBSCRIBED(channel=channel[:SHOWN])
         user_id = self._subscriptions.pop(channel)
+        if user_id is not None:
+            await self._settle(channel)
         await self._doors.node.leave(self._application.id, channel, self._client, user_id)
 
     async def _client_event(self, command: ClientEvent) -> None:
@@ -214,10 +213,7 @@ class PusherSession(Session):
             raise EVENT_NAME_TOO_LONG(length=len(command.name), limit=settings.max_event_name_length)
         if len(command.data.encode()) > settings.max_event_bytes:
             raise DATA_TOO_LARGE(limit=settings.max_event_bytes)
-        if self._rate is None:
-            self._rate = Rate(settings.client_events_per_second)
-        if not self._rate.use(time.monotonic()):
-            raise CLIENT_EVENT_RATE(limit=settings.client_events_per_second)
+        self._check_rate()
         # The sender's id comes from its subscription, never from its frame.
         event = Event(channel, command.name, command.data, self._subscriptions[channel])
         await self._doors.node.publish(app.id, event, self.socket_id)

@@ -18,7 +18,8 @@ from msgspec import Raw
 from hubbub import eager
 from hubbub.accounts.domain import Grant
 from hubbub.apps import Application
-from hubbub.errors import APP_DISABLED, APP_GONE, GRANT_ENDED, INTERNAL, Refusal
+from hubbub.errors import APP_DISABLED, APP_GONE, CLIENT_EVENT_RATE, GRANT_ENDED, INTERNAL, Refusal
+from hubbub.hub.rate import Pace, Rate
 from hubbub.messages import NO_INFO, Member
 from hubbub.session.doors import Client, Doors
 
@@ -34,6 +35,9 @@ class Session(ABC):
         "_doors",
         "_is_busy",
         "_is_ended",
+        "_pace",
+        "_rate",
+        "_unsettled",
         "_waiting",
         "grant",
         "key",
@@ -53,6 +57,9 @@ class Session(ABC):
         self._waiting: deque[str | bytes] | None = None
         self._is_busy = False
         self._is_ended = False
+        self._rate: Rate | None = None
+        self._pace: Pace | None = None
+        self._unsettled = ""
         self.grant: Grant | None = None
         """What the client may do here by a user's word; None where channels are signed one by one."""
         self.key = ""
@@ -104,6 +111,7 @@ class Session(ABC):
             self._refuse(GRANT_ENDED())
         else:
             self._app = app
+            self._rate = self._pace = None  # their limits may be others now
 
     # What a protocol does in its own way
 
@@ -154,6 +162,32 @@ class Session(ABC):
             logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
             self._is_ended = True
             self._client.close(INTERNAL())
+
+    # What is told to others
+
+    def _check_rate(self) -> None:
+        """Count an event that the client sends to others. Raises CLIENT_EVENT_RATE."""
+        limit = self._application.settings.client_events_per_second
+        if self._rate is None:
+            self._rate = Rate(limit)
+        if not self._rate.use(time.monotonic()):
+            raise CLIENT_EVENT_RATE(limit=limit)
+
+    async def _settle(self, channel: str) -> None:
+        """Wait until the client may come to or leave a channel, of which all its members are told.
+
+        Whoever comes and goes without end is held up, and nobody else: until what is told of the last time has been
+        written, and in the long run to a rate.
+        """
+        unsettled, self._unsettled = self._unsettled, channel
+        if not unsettled:
+            return
+        if self._pace is None:
+            limit = self._application.settings.joins_per_second
+            self._pace = Pace(10 * limit, limit)
+        if wait := self._pace.use(time.monotonic()):
+            await asyncio.sleep(wait)
+        await self._doors.node.settle(self._application.id, unsettled)
 
     # Being there
 

@@ -24,6 +24,7 @@ ADVISORY_LOCK = 0x687562627562
 
 LOCK_TIMEOUT = 10.0  # seconds a connection waits for another's transaction to end
 IDLE_TIMEOUT = 5.0  # seconds a writing transaction may do nothing before PostgreSQL ends it
+STATEMENT_TIMEOUT = 15.0  # seconds PostgreSQL has to answer: longer than one waits there for another's lock
 CONNECT_TIMEOUT = 5.0  # seconds to reach PostgreSQL, or to get a connection of the pool
 
 
@@ -38,7 +39,7 @@ def connect(url: str, *, enforce_foreign_keys: bool = True) -> AsyncEngine:
         return _connect_sqlite(target, enforce_foreign_keys=enforce_foreign_keys)
     return create_async_engine(
         target,
-        connect_args={"timeout": CONNECT_TIMEOUT},
+        connect_args={"timeout": CONNECT_TIMEOUT, "command_timeout": STATEMENT_TIMEOUT},
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=CONNECT_TIMEOUT,

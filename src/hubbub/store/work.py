@@ -3,10 +3,14 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hubbub.store.applications import Applications
+from hubbub.store.audit import Audit
 from hubbub.store.enrollments import Enrollments
 from hubbub.store.invitations import Invitations
 from hubbub.store.journal import Journal
 from hubbub.store.organizations import Organizations
+from hubbub.store.people import People
+from hubbub.store.register import Register
+from hubbub.store.remembered import Remembered
 from hubbub.store.tokens import Tokens
 from hubbub.store.users import Users
 
@@ -22,3 +26,7 @@ class Work:
         self.tokens = Tokens(session)
         self.invitations = Invitations(session)
         self.journal = Journal(session)
+        self.people = People(session)
+        self.remembered = Remembered(session)
+        self.register = Register(session)
+        self.audit = Audit(session)

@@ -56,19 +56,20 @@ class LongPoll:
         self._is_closed = False
         self.slot = 0
         self.token = secrets.token_urlsafe(24)
-        self._session = PhoenixSession(polls.services.doors, self, LONG_POLL[version], ticket)
+        self._session: PhoenixSession | None = PhoenixSession(polls.services.doors, self, LONG_POLL[version], ticket)
         polls.services.wheel.watch(self, polls.services.settings.poll_timeout)
 
     # What the hub and the session call
 
     def write(self, data: bytes) -> None:
         """Keep a message for the next poll, or answer the one that waits."""
-        if self._is_closed:
+        limit = self._polls.services.settings.max_backlog_bytes
+        if self._is_closed or self._size > limit:
             return
         self._pending.append(data)
         self._size += len(data)
-        limit = self._polls.services.settings.max_backlog_bytes
         if self._size > limit:
+            self._pending = []  # it is closed for good, and until then nothing more is kept
             self.close(TOO_SLOW(limit=limit))
         self._wake()
 
@@ -118,8 +119,14 @@ class LongPoll:
     async def receive(self, bodies: list[str | bytes]) -> None:
         """Obey messages, and come back when that is done."""
         for body in bodies:
-            self._session.receive(body)
-        while self._session.is_busy:
+            await self._rest()
+            if self._session is not None:
+                self._session.receive(body)
+        await self._rest()
+
+    async def _rest(self) -> None:
+        """Come back when the session is not busy. One message at a time: a POST may bring thousands."""
+        while self._session is not None and self._session.is_busy:
             if self._idle is None or self._idle.done():
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)
@@ -135,7 +142,9 @@ class LongPoll:
         self._pending = []
         self._polls.services.wheel.forget(self)
         self._polls.forget(self)
-        self._session.end()
+        session, self._session = self._session, None
+        assert session is not None
+        session.end()
         self._wake()
         self.resume()
 

@@ -230,7 +230,7 @@ class WebSocket(asyncio.Protocol):
         response = self._protocol.accept(request)
         if path == PHOENIX_PATH and response.status_code == 101:
             self._early = bytearray()
-            self._services.wheel.forget(self)
+            self._services.wheel.watch(self, self._services.settings.head_timeout)
             given = parameters(query)
             opening = Opening(given.get("app_key", ""), given, self._is_secure(request), token_of(request))
             eager.start(self._admit(opening, response))
@@ -243,7 +243,7 @@ class WebSocket(asyncio.Protocol):
         self._send()
         if response.status_code != 101:
             return
-        self._begin()
+        self._begin(self._services.settings.ping_after)
         key = path.removeprefix(PUSHER_PREFIX)
         if not path.startswith(PUSHER_PREFIX) or not key or "/" in key:
             # An HTTP error would look like a network fault to clients, which would come back for ever.
@@ -255,10 +255,9 @@ class WebSocket(asyncio.Protocol):
         self._session = session = PusherSession(self._services.doors, self, opening)
         session.begin()
 
-    def _begin(self) -> None:
-        settings = self._services.settings
-        self._transport.set_write_buffer_limits(high=settings.max_backlog_bytes, low=0)
-        self._services.wheel.watch(self, settings.ping_after)
+    def _begin(self, silence: float) -> None:
+        self._transport.set_write_buffer_limits(high=self._services.settings.max_backlog_bytes, low=0)
+        self._services.wheel.watch(self, silence)
 
     def _is_secure(self, request: Request) -> bool:
         return self._services.proxies.is_secure(self._transport, first(request, "X-Forwarded-Proto"))
@@ -290,7 +289,7 @@ class WebSocket(asyncio.Protocol):
             return
         self._protocol.send_response(response)
         self._send()
-        self._begin()
+        self._begin(self._services.settings.heartbeat_timeout)
         self._session = PhoenixSession(self._services.doors, self, PHOENIX[version], ticket)
         self._transport.resume_reading()
         if early:

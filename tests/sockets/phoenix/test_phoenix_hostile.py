@@ -295,6 +295,7 @@ async def test_one_who_does_not_read_is_closed_and_told_why(visit: Visit, backen
             await slow.expect_close_in_the_end(4100)
         await reader.expect_diff(topic, leaves=["slow"])
         await reader.expect_nothing()
+        await reader.close()  # or the server would wait for it at its end
 
 
 async def test_many_who_never_read_are_cut_off(visit: Visit, backend: Backend) -> None:
@@ -316,6 +317,7 @@ async def test_many_who_never_read_are_cut_off(visit: Visit, backend: Backend) -
             await eventually(are_gone, "slow readers are still there")
         watcher = await visit(server, "watcher")
         assert list(await watcher.join(topic)) == ["watcher"]
+        await watcher.close()
 
 
 async def test_messages_whose_answers_nobody_reads_are_no_harm(visit: Visit) -> None:
@@ -324,11 +326,31 @@ async def test_messages_whose_answers_nobody_reads_are_no_harm(visit: Visit) -> 
         async with RawSocket.open(server, receive_buffer=65_536) as raw:
             await raw.upgrade(path)
             before = resident_bytes(server)
-            coming_and_going = message(topic, "phx_join") + message(topic, "phx_leave")
-            await raw.send(coming_and_going * 10_000 + message("x" * 60_000, "phx_join") * 100)
+            await raw.send(message(topic, "hello") * 20_000 + message("x" * 60_000, "phx_join") * 100)
             watcher = await visit(server, "watcher")
             await watcher.join(direct(server, "watcher"))
             assert resident_bytes(server) - before < 10 * MEGABYTE
+            await watcher.close()
+
+
+async def test_who_comes_and_goes_without_end_is_held_up_and_nobody_else(visit: Visit) -> None:
+    """Every coming and going is told to all who listen: so many at once, then so many a second, and one at a time."""
+    with Seeded() as server:
+        path, topic = path_of(server, guardian_token=server.jwt(), unique_identifier="restless"), lobby(server, "room")
+        listeners = [await visit(server, f"listener-{number}") for number in range(50)]
+        for listener in listeners:
+            await listener.join(topic)
+        before = resident_bytes(server)
+        async with RawSocket.open(server) as raw:
+            await raw.upgrade(path)
+            storm = message(topic, "phx_join") + message(topic, "phx_leave")
+            sending = asyncio.create_task(raw.send(storm * 20_000))
+            watcher = await visit(server, "watcher")
+            await watcher.join(topic)
+            assert resident_bytes(server) - before < 20 * MEGABYTE
+            sending.cancel()
+            raw.cut()
+        await watcher.close()
 
 
 async def test_a_client_that_is_gone_in_the_middle_of_many_messages_leaves_nothing(

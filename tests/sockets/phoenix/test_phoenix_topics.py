@@ -284,7 +284,32 @@ async def test_a_token_for_some_topics_opens_no_others(seeded: Seeded, visit: Vi
     await socket.join(lobby(seeded))
     for channel in ("general", name, f"{name}-public-", f"{name}-public-a"):
         await socket.join(lobby(seeded, channel))
-    await socket.join(direct(seeded, "ann"))
+    await socket.is_refused(direct(seeded, "ann"), "The token of this socket does not cover topic")
+
+
+async def test_a_direct_topic_is_open_to_tokens_that_name_the_user_or_the_topic(seeded: Seeded, visit: Visit) -> None:
+    """Who may choose who they are, and is given some topics, must not choose to be somebody and hear their messages."""
+    tokens: list[dict[str, object]] = [
+        {"topics": ["general"], "uid": "ann"},
+        {"topics": ["#server-to-user-ann"]},
+        {"topics": ["*"]},
+        {},
+    ]
+    for narrowed in tokens:
+        socket = await visit(seeded, "ann", jwt=seeded.jwt(channel=True, **narrowed))
+        await socket.join(direct(seeded, "ann"))
+        await socket.close()
+
+
+async def test_topics_say_to_whom_direct_messages_may_be_sent(seeded: Seeded, visit: Visit) -> None:
+    ann = await visit(seeded, "ann", jwt=seeded.jwt(topics=["general", "#server-to-user-bob"]))
+    bob = await visit(seeded, "bob")
+    await ann.join(lobby(seeded))
+    await bob.join(direct(seeded, "bob"))
+    await ann.push(lobby(seeded), "direct", {"uid": "bob", "event": "hi", "payload": {"n": 1}})
+    assert await bob.expect(direct(seeded, "bob"), "hi") == {"n": 1, "from_uid": "ann"}
+    ref = await ann.send(lobby(seeded), "direct", {"uid": "eve", "event": "hi", "payload": {}})
+    await ann.expect_error(ref, lobby(seeded), "The token of this socket does not cover topic")
 
 
 async def test_a_socket_has_so_many_topics_and_no_more(seeded: Seeded, visit: Visit) -> None:
