@@ -178,3 +178,21 @@ def test_values_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Member("ann").user_id = "bob"  # type: ignore[misc]
     assert msgspec.json.encode(Member("ann")) == b'{"user_id":"ann","info":null,"online_at":0,"ref":""}'
+
+
+async def test_a_channel_settles_however_much_it_is_told_afterwards() -> None:
+    hub = Hub(asyncio.get_running_loop().call_soon, slice_size=2)
+    node = Node(hub, Memory())
+    for _ in range(10):
+        await node.join("1", "room", Recording(), None, 0)
+    await node.publish("1", Event("room", "said", "before"))
+
+    async def go_on() -> None:
+        while True:
+            await node.publish("1", Event("room", "said", "later"))
+            await asyncio.sleep(0)
+
+    talk = asyncio.create_task(go_on())
+    await asyncio.wait_for(node.settle("1", "room"), 10)
+    talk.cancel()
+    await node.settle("1", "elsewhere")

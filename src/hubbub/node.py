@@ -128,9 +128,9 @@ class Node:
         """Come back when what was told to a channel so far has been written to those who listen here."""
         here = self.hub.channel(app_id, channel)
         if here is not None and not here.is_at_rest:
-            rest = asyncio.Event()
-            here.when_at_rest(rest.set)
-            await rest.wait()
+            written = asyncio.Event()
+            here.when_written(written.set)
+            await written.wait()
 
     async def users(self, app_id: str, channel: str) -> list[str]:
         """Give the user ids present in a channel, in the order they came."""

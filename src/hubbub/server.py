@@ -18,6 +18,7 @@ from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.policy import Policy
 from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
 from hubbub.api.app import api
@@ -209,7 +210,7 @@ class Server(uvicorn.Server):
         await self._store.close()
 
     def _site(self) -> Starlette:
-        accounts = Accounts(self._store, announce=self._changes.catch_up)
+        accounts = Accounts(self._store, announce=self._changes.catch_up, policy=Policy.of(self._settings))
         publishing = Publishing(self._sessions, accounts.applications)
         self._changes.watch(lambda _: publishing.forget())
         services = ApiServices(

@@ -61,10 +61,10 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     max_channels_per_event: Count = Field(100, description="Channels one `POST /events` may name.")
     max_batch_events: Count = Field(10, description="Events in one `POST /batch_events`.")
     max_presence_members: Count = Field(100, description="Users in one presence channel.")
-    joins_per_second: Count = Field(
+    leaves_per_second: Count = Field(
         20,
-        description="Channels that one connection may come to or leave as a member, in the long run; ten times as many"
-        " at once. More wait their turn.",
+        description="Channels that one connection may leave as a member, in the long run; ten times as many at once."
+        " Further ones wait their turn.",
     )
     max_topic_members: CountOrUnlimited = Field(
         1000,

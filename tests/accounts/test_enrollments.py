@@ -105,3 +105,10 @@ async def test_two_admins_who_demote_each_other_at_once_leave_one(world: World) 
 async def test_a_list_comes_in_parts(world: World) -> None:
     part = await world.accounts.enrollments.list(world.admin, OWNER, limit="1", offset=1)
     assert ([one.user for one in part.items], part.total) == ([world.member.user], 3)
+
+
+async def test_an_address_that_nobody_confirmed_is_not_taken_for_its_owner(world: World) -> None:
+    """Whoever signs up first with somebody's address must not be enrolled in their place."""
+    accounts = world.accounts
+    await accounts.sign_ups.sign_up(name="Eve", email="ann@globex.example", password="long enough", organization=None)
+    assert await answer_to(accounts.enrollments.add(world.admin, OWNER, user="ann@globex.example")) is INVALID

@@ -1,6 +1,6 @@
 """A rate lets so many through in a second."""
 
-from hubbub.hub.rate import Rate
+from hubbub.hub.rate import Pace, Rate
 
 
 def test_the_limit_is_reached_and_recovers_after_a_second() -> None:
@@ -15,3 +15,11 @@ def test_a_use_that_was_refused_does_not_count() -> None:
     rate.use(0.0)
     assert not any(rate.use(0.9) for _ in range(10))
     assert rate.use(1.0)
+
+
+def test_a_pace_lets_some_through_at_once_and_then_so_many_a_second() -> None:
+    pace = Pace(at_once=3, per_second=2)
+    assert [pace.use(100.0) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
+    assert pace.use(101.0) == 0.5
+    assert pace.use(110.0) == 0
+    assert [pace.use(110.0) for _ in range(3)] == [0, 0, 0.5]

@@ -28,6 +28,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     email: str
     is_root: bool
     created_at: datetime
+    confirmed_at: datetime | None = None
     archived_at: datetime | None = None
 
 

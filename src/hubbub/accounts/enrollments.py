@@ -42,7 +42,9 @@ class Enrollments:
             found = (await enter(work, who, organization, Need.ADMIN)).organization
             # By id anybody could read, number after number, the name and address of every user.
             other = await work.users.find(reference) if "@" in reference or who.user.is_root else None
-            if other is None or other.archived_at is not None:
+            # Who has not shown that the address is theirs must not be taken for its owner.
+            is_known = other is not None and (other.confirmed_at is not None or who.user.is_root)
+            if other is None or not is_known or other.archived_at is not None:
                 raise invalid("user", "does not exist")
             if await work.enrollments.find(found.id, other.id) is not None:
                 raise invalid("user", "is enrolled already")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from hubbub.accounts.domain import Enrollment, Identity, Invitation, NewInvitation, Page, User
 from hubbub.accounts.fields import TAKEN, Fields, Slice, invalid
+from hubbub.accounts.password_rule import new_password
 from hubbub.accounts.passwords import hash_password
 from hubbub.accounts.permissions import Need, enter
 from hubbub.accounts.proofs import hash_of, new_invitation
@@ -100,9 +101,10 @@ class Invitations:
 
         INVALID in the field `email` when there is a user with that address: they accept after signing in.
         """
+        looked_at = await self.look(text)  # before the work of hashing a password
         with Fields() as fields:
-            checked, secret = fields.text("name", name), fields.password("password", password)
-        await self.look(text)  # before the work of hashing a password
+            checked = fields.text("name", name)
+            secret = new_password(fields, "password", password, looked_at.email)
         password_hash = await asyncio.to_thread(hash_password, secret)
         async with self._transactions.writing_for_anybody() as work:
             invitation = await _invitation(work, text)

@@ -16,7 +16,7 @@ import jwt
 import msgspec
 
 from hubbub.accounts.domain import Grant, Identity, User
-from hubbub.accounts.fields import BLANK, Fields
+from hubbub.accounts.fields import BLANK, Fields, invalid
 from hubbub.accounts.proofs import hash_of
 from hubbub.accounts.seam import Store, Work
 from hubbub.apps import Application
@@ -24,8 +24,8 @@ from hubbub.errors import FORBIDDEN, UNAUTHENTICATED, Refusal
 
 ALGORITHM = "HS512"
 SECRET_NAME = "jwt"  # noqa: S105 - the name of its row
-LONGEST_TOKEN = 16_384
-"""Characters of a session token; 100 topics of 200 characters do not fit, 50 do."""
+LONGEST_TOKEN = 7_000
+"""Characters of a session token: the line that opens a WebSocket has 8192 bytes at most, and holds more than this."""
 
 JOIN_CHANNEL, SEND_MESSAGE = 1, 2  # bits of `default`
 API_ADMIN = 1  # bit of `admin`
@@ -120,7 +120,10 @@ class Sessions:
             uid=user_id,
             topics=names,
         )
-        return jwt.encode(msgspec.to_builtins(claims), await self._key(), algorithm=ALGORITHM)
+        text = jwt.encode(msgspec.to_builtins(claims), await self._key(), algorithm=ALGORITHM)
+        if len(text) > LONGEST_TOKEN:
+            raise invalid("topics", "are too long together: name fewer, or prefixes that end in *")
+        return text
 
     async def verify(self, jwt: str) -> Identity:
         """Give who holds this session token. Raises UNAUTHENTICATED, which tells the kind of fault."""

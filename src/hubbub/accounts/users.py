@@ -7,6 +7,7 @@ import asyncio
 
 from hubbub.accounts.domain import OPERATOR, Identity, Page, User
 from hubbub.accounts.fields import TAKEN, Fields, Slice, invalid
+from hubbub.accounts.password_rule import new_password
 from hubbub.accounts.passwords import hash_password
 from hubbub.accounts.permissions import is_oneself, need_root, refuse_browsers
 from hubbub.accounts.transactions import Transactions
@@ -53,7 +54,8 @@ class Users:
         need_root(who)
         with Fields() as fields:
             checked, address = fields.text("name", name), fields.email("email", email)
-            secret, as_root = fields.password("password", password), fields.flag("is_root", is_root)
+            secret = new_password(fields, "password", password, address)
+            as_root = fields.flag("is_root", is_root)
         password_hash = await asyncio.to_thread(hash_password, secret)
         async with self._transactions.writing(who) as work:
             if await work.users.find(address) is not None:

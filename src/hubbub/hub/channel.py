@@ -21,13 +21,14 @@ Framed = tuple[bytes, Connection | None]
 class Batch:
     """What a channel received in one turn, packed for one wire, and who has yet to be written to."""
 
-    __slots__ = ("audience", "frames", "gone", "position")
+    __slots__ = ("audience", "calls", "frames", "gone", "position")
 
     def __init__(self, frames: bytes, audience: list[Connection], gone: set[Connection] | None) -> None:
         self.frames = frames
         self.audience = audience
         self.gone = gone
         self.position = 0
+        self.calls: list[Callable[[], object]] | None = None  # to be made when it is written
 
     def write(self, most: int) -> int:
         """Write to at most `most` of those left; give how many that were."""
@@ -63,7 +64,7 @@ class Batch:
 class Channel:
     """A channel with at least one subscriber here."""
 
-    __slots__ = ("_batches", "_pending", "_settled", "audiences", "name", "users")
+    __slots__ = ("_batches", "_pending", "audiences", "name", "users")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -73,7 +74,6 @@ class Channel:
         """Connections here of each member."""
         self._pending: list[tuple[Fact, Connection | None]] = []
         self._batches: deque[Batch] | None = None
-        self._settled: list[Callable[[], object]] | None = None
 
     def __len__(self) -> int:
         return sum(map(len, self.audiences.values()))
@@ -121,20 +121,22 @@ class Channel:
         while batches and written < most:
             written += batches[0].write(most - written)
             if batches[0].is_done:
-                batches.popleft()
+                for call in batches.popleft().calls or ():
+                    call()
         if not batches:
             self._batches = None
-        if self._settled is not None and self.is_at_rest:
-            settled, self._settled = self._settled, None
-            for call in settled:
-                call()
         return written
 
-    def when_at_rest(self, call: Callable[[], object]) -> None:
-        """Call when nothing is on its way any more; something must be."""
-        if self._settled is None:
-            self._settled = []
-        self._settled.append(call)
+    def when_written(self, call: Callable[[], object]) -> None:
+        """Call when what is on its way now has been written, whatever comes after it; now if nothing is."""
+        self._seal()
+        if not self._batches:
+            call()
+            return
+        last = self._batches[-1]
+        if last.calls is None:
+            last.calls = []
+        last.calls.append(call)
 
     @property
     def is_at_rest(self) -> bool:

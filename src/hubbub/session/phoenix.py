@@ -163,9 +163,9 @@ class PhoenixSession(Session):
         join_ref = said.ref if said.join_ref is None else said.join_ref
         channel = phoenix.channel_of(topic, self.key)
         self._check_topic(topic, channel)
-        await self._settle(channel)
         if topic in self._seats:
             # The client has joined anew, and may not know that it is there still.
+            await self._settle(channel)
             await self._vacate(topic)
         limit = app.settings.max_subscriptions
         if limit and len(self._seats) >= limit:

@@ -162,7 +162,6 @@ class PusherSession(Session):
             self._check_auth(app, command)
         if kind is Kind.PRESENCE:
             member = self._member(app, command)
-            await self._settle(channel)
         user_id = member.user_id if member is not None else None
         await self._doors.node.join(app.id, channel, self._client, member, settings.max_presence_members)
         self._subscriptions[channel] = user_id

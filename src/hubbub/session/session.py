@@ -37,7 +37,6 @@ class Session(ABC):
         "_is_ended",
         "_pace",
         "_rate",
-        "_unsettled",
         "_waiting",
         "grant",
         "key",
@@ -59,7 +58,6 @@ class Session(ABC):
         self._is_ended = False
         self._rate: Rate | None = None
         self._pace: Pace | None = None
-        self._unsettled = ""
         self.grant: Grant | None = None
         """What the client may do here by a user's word; None where channels are signed one by one."""
         self.key = ""
@@ -174,20 +172,17 @@ class Session(ABC):
             raise CLIENT_EVENT_RATE(limit=limit)
 
     async def _settle(self, channel: str) -> None:
-        """Wait until the client may come to or leave a channel, of which all its members are told.
+        """Wait until the client may leave a channel of which it is a member: all others are told.
 
-        Whoever comes and goes without end is held up, and nobody else: until what is told of the last time has been
-        written, and in the long run to a rate.
+        Whoever comes and goes without end is held up, and nobody else: until what the channel has been told is
+        written, and in the long run to a rate. Coming is free, as there is a limit to how often one is there.
         """
-        unsettled, self._unsettled = self._unsettled, channel
-        if not unsettled:
-            return
         if self._pace is None:
-            limit = self._application.settings.joins_per_second
+            limit = self._application.settings.leaves_per_second
             self._pace = Pace(10 * limit, limit)
         if wait := self._pace.use(time.monotonic()):
             await asyncio.sleep(wait)
-        await self._doors.node.settle(self._application.id, unsettled)
+        await self._doors.node.settle(self._application.id, channel)
 
     # Being there
 

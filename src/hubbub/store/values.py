@@ -23,6 +23,7 @@ def user(row: models.User) -> domain.User:
         email=row.email,
         is_root=row.is_root,
         created_at=row.created_at,
+        confirmed_at=row.confirmed_at,
         archived_at=row.archived_at,
     )
 

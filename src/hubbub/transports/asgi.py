@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, Refusal
+from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, SHUTTING_DOWN, Refusal
 from hubbub.transports.ending import hang_up
 from hubbub.transports.kind import Dispatcher, Kind
 from hubbub.transports.response import refused, render
@@ -67,6 +67,12 @@ class Asgi(HttpToolsProtocol):
         """Let go."""
         self._services.wheel.forget(self)
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server stops: the answer under way is the last, and a request that has yet to arrive gets none."""
+        if self._is_answering() and not self._is_read:
+            self._refuse(SHUTTING_DOWN())
+        super().shutdown()
 
     def on_message_begin(self) -> None:
         """A request begins, and so does its time."""

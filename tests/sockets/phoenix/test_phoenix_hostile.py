@@ -251,13 +251,14 @@ async def test_an_error_says_back_no_more_than_was_said(server: Seeded, visit: V
     await socket.expect_nothing()
 
 
-async def test_a_crowd_of_joins_holds_no_more_memory_than_its_topics(server: Seeded, path: str, name: str) -> None:
+async def test_a_crowd_of_joins_holds_no_more_memory_than_its_topics(server: Seeded, name: str) -> None:
+    key = server.create_app("--organization", ORGANIZATION, "--set", "leaves_per_second=1000000")
     before = resident_bytes(server)
     async with RawSocket.open(server) as raw:
-        await raw.upgrade(path)
+        await raw.upgrade(path_of(server, app_key=key, guardian_token=server.jwt(), unique_identifier="ann"))
         joining = asyncio.create_task(swallow(raw))
         for number in range(3000):
-            await raw.send(message(lobby(server, f"{name}-{number}"), "phx_join", ref="x" * 255, join_ref="y" * 255))
+            await raw.send(message(f"lobby:{key}:{name}-{number}", "phx_join", ref="x" * 255, join_ref="y" * 255))
         await raw.send(message("phoenix", "heartbeat", ref="done"))
         await joining
         assert resident_bytes(server) - before < 30 * MEGABYTE

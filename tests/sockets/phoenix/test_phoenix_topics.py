@@ -287,6 +287,15 @@ async def test_a_token_for_some_topics_opens_no_others(seeded: Seeded, visit: Vi
     await socket.is_refused(direct(seeded, "ann"), "The token of this socket does not cover topic")
 
 
+async def test_a_token_for_some_topics_sends_no_direct_messages(seeded: Seeded, visit: Visit, name: str) -> None:
+    ann, bob = await visit(seeded, "ann", jwt=seeded.jwt(topics=[name])), await visit(seeded, "bob")
+    await ann.join(lobby(seeded, name))
+    await bob.join(direct(seeded, "bob"))
+    ref = await ann.send(lobby(seeded, name), "direct", {"uid": "bob", "event": "whisper"})
+    await ann.expect_error(ref, lobby(seeded, name), "The token of this socket does not cover topic")
+    await bob.expect_nothing()
+
+
 async def test_a_direct_topic_is_open_to_tokens_that_name_the_user_or_the_topic(seeded: Seeded, visit: Visit) -> None:
     """Who may choose who they are, and is given some topics, must not choose to be somebody and hear their messages."""
     tokens: list[dict[str, object]] = [
