@@ -289,7 +289,7 @@ async def test_what_drips_is_cut_off(server: Running, after: bytes) -> None:
             began = time.monotonic()
             answer = await line.flood(part, times=100, pause=0.2)
             assert answer.refusal == (408, "The request did not arrive within 1 seconds")
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 15  # the drip would go on for 20
             assert answer.headers["connection"] == "close"
             assert await line.rest() == b""
 

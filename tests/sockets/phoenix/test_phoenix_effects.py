@@ -17,7 +17,7 @@ from sockets.client import Dial, PusherSocket
 from sockets.phoenix.client import PhoenixSocket, knock, refusal
 from tenants import Person, Tenants, World
 
-MOMENTS = 5.0  # seconds: a quarter of one, and what a busy machine makes of it
+MOMENTS = 15.0  # seconds: a quarter of one, and what a busy machine makes of it
 
 
 @pytest.fixture(scope="module")
