@@ -81,6 +81,7 @@ def test_a_made_password_is_long_and_another_each_time(migrated: Run) -> None:
 def test_programs_get_the_user_and_a_password_only_if_it_was_made(migrated: Run) -> None:
     made = answer(migrated, "user", "create", *JANE, "--password", "long enough", "--root")
     assert made.pop("created_at").endswith("Z")
+    assert made.pop("confirmed_at").endswith("Z")
     assert made == {"id": 1, "name": "Jane Doe", "email": "jane@example.com", "is_root": True, "archived_at": None}
     [listed] = answer(migrated, "user", "list")
     assert listed.keys() == {"id", "name", "email", "is_root", "created_at", "archived_at"}
