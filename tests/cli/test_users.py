@@ -84,7 +84,7 @@ def test_programs_get_the_user_and_a_password_only_if_it_was_made(migrated: Run)
     assert made.pop("confirmed_at").endswith("Z")
     assert made == {"id": 1, "name": "Jane Doe", "email": "jane@example.com", "is_root": True, "archived_at": None}
     [listed] = answer(migrated, "user", "list")
-    assert listed.keys() == {"id", "name", "email", "is_root", "created_at", "archived_at"}
+    assert listed.keys() == {"id", "name", "email", "is_root", "created_at", "confirmed_at", "archived_at"}
 
 
 @pytest.mark.parametrize("line", ["long enough\n", "long enough\r\n", "long enough", "long enough\nand more\n"])
