@@ -1,6 +1,7 @@
 """The composition root: the one place that knows concrete engines, stores and transports, and puts them together."""
 
 import asyncio
+import gc
 import logging
 import math
 import resource
@@ -144,6 +145,9 @@ class Server(uvicorn.Server):
             raise ConfigurationError(
                 f"Hubbub cannot listen on {where}{why}: choose with --host, --port or --uds, or their variables."
             ) from None
+        # What was made to start with stays: the collector need not look at a hundred thousand objects again and again.
+        gc.collect()
+        gc.freeze()
         url = self._url()
         lines = [f"Hubbub is listening on {url}"]
         app = self._apps.declared or next(iter(await self._store.applications()), None)

@@ -5,6 +5,7 @@ not know a protocol.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Protocol
@@ -20,6 +21,8 @@ from hubbub.node import Node
 
 AT_ONCE: Final = 6
 """Grants asked for at one time: fewer than a pool has connections, so that the API and the journal get theirs."""
+
+MOST_KNOWN: Final = 10_000
 
 MOST_QUEUED: Final = 2000
 """Who waits for one: with 2 ms each, the last may wait 4 s, and clients give up after 10."""
@@ -88,6 +91,28 @@ class Admissions:
             self._queued -= 1
 
 
+class Known:
+    """Grants by JWT and application, until anything changes: pages that share one token are let in by one question."""
+
+    def __init__(self) -> None:
+        self._grants: dict[tuple[str, str], Grant] = {}
+
+    def get(self, jwt: str, app_id: str) -> Grant | None:
+        """Give one whose time is not over."""
+        grant = self._grants.get((jwt, app_id))
+        return grant if grant is not None and grant.expires_at > time.time() else None
+
+    def put(self, jwt: str, app_id: str, grant: Grant) -> None:
+        """Remember one; the oldest goes when there are too many."""
+        if len(self._grants) >= MOST_KNOWN:
+            del self._grants[next(iter(self._grants))]
+        self._grants[jwt, app_id] = grant
+
+    def forget(self) -> None:
+        """Ask for all of them again."""
+        self._grants.clear()
+
+
 class Doors(msgspec.Struct):
     """The way in. `activity_timeout` is in seconds; `capacity` is how many sessions may be open, None for no limit.
 
@@ -100,6 +125,7 @@ class Doors(msgspec.Struct):
     capacity: int | None = None
     grants: Grants | None = None
     open_sessions: int = 0
+    known: Known = msgspec.field(default_factory=Known)
     admissions: Admissions = msgspec.field(default_factory=Admissions)
     reviews: int = 0
     """How often something has changed: who waited while it did must look again."""
@@ -146,12 +172,14 @@ class Doors(msgspec.Struct):
     async def review_application(self, app_id: str) -> None:
         """Look again at all sessions of an application: it, its keys, its settings or its owners have changed."""
         self.reviews += 1
+        self.known.forget()
         self.apps.forget(app_id)
         await self._review(list(self.sessions.get(app_id, ())))
 
     async def review_user(self, user_id: int) -> None:
         """Look again at all sessions that rest on a user's word: the user, a token or an enrollment has changed."""
         self.reviews += 1
+        self.known.forget()
         concerned = [
             session
             for sessions in self.sessions.values()

@@ -79,11 +79,15 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
     while True:
         seen = doors.reviews
         app = await doors.application(opening)
+        grant = doors.known.get(jwt, app.id)
+        if grant is not None:
+            break
         async with doors.admissions.place():
             # In a task of its own, whoever asks: waiting for a connection to the database has a timeout, which needs
             # one.
             grant = await asyncio.ensure_future(doors.grants.admit(jwt, app))
         if doors.reviews == seen:
+            doors.known.put(jwt, app.id, grant)
             break
     doors.check(app, opening)
     uid = query.get("unique_identifier") or grant.uid or ""

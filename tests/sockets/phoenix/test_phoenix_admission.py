@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import uvloop
 from msgspec.structs import replace
-from websockets.exceptions import ConnectionClosedError, InvalidMessage
+from websockets.exceptions import ConnectionClosedError, InvalidMessage, InvalidStatus
 
 from hubbub.errors import OVER_CAPACITY, STORE_UNAVAILABLE
 from sockets.client import LIMIT, client_frame, eventually
@@ -63,7 +63,20 @@ async def test_one_who_waits_comes_in_when_it_is_known(place: Hall) -> None:
         socket = await coming
         await socket.join(TOPIC)
         await socket.close()
-        place.apps.forget("1")
+        await place.doors.review_application("1")
+
+
+async def test_a_token_is_looked_up_once_until_something_changes(place: Hall) -> None:
+    for _ in range(3):
+        await (await come(place)).close()
+    assert place.book.asked == 1
+    await place.doors.review_user(2)
+    await (await come(place)).close()
+    assert place.book.asked == 2
+    del place.book.grants["jwt-1"]
+    await place.doors.review_user(1)
+    with pytest.raises(InvalidStatus):
+        await come(place)
 
 
 async def test_what_is_said_while_it_is_looked_up_is_obeyed_in_its_order(place: Hall) -> None:
