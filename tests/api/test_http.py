@@ -91,6 +91,6 @@ def test_the_page_of_the_document_takes_nothing_from_elsewhere(tenants: Tenants)
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert "//" not in page.text.replace("<!DOCTYPE html>", "")
-    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "docs.js", "LICENSE", "NOTICE"):
+    for name in ("vendor/swagger-ui.css", "vendor/swagger-ui-bundle.js", "docs.js", "vendor/LICENSE", "vendor/NOTICE"):
         assert tenants.call("GET", f"/static/{name}").status_code == 200
-        assert name in page.text or name in ("LICENSE", "NOTICE")
+        assert name in page.text or name in ("vendor/LICENSE", "vendor/NOTICE")
