@@ -12,7 +12,7 @@ from hubbub.engine.seam import Engine, Transition
 from hubbub.errors import Refusal
 from hubbub.hub.hub import Hub
 from hubbub.messages import Event, Fact, Member, MemberAdded, MemberRemoved, Occupied, Vacated
-from hubbub.node import Node
+from hubbub.node.node import Node
 from recording import Recording
 
 

@@ -73,6 +73,10 @@ class Apps:
         """The application that the settings declare."""
         return self._declared
 
+    def known(self, key: str) -> Application | None:
+        """Give the application of an active key if it is remembered."""
+        return self._by_key.get(key)
+
     async def by_key(self, key: str) -> Application | None:
         """Find the application of an active key. Raises OVER_CAPACITY when too many are being looked for."""
         return self._by_key.get(key) or await self._ask(key)

@@ -11,6 +11,11 @@ from hubbub.errors import CHANNEL_INVALID, CHANNEL_TOO_LONG
 
 USER_PREFIX = "#server-to-user-"
 
+INTERNAL_PREFIX = "#"
+"""What begins so is nobody's to list, and raises no webhooks."""
+
+_CACHE_PREFIXES = ("cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-")
+
 _NAME = re.compile(r"[-a-zA-Z0-9_=@,.;]+", re.ASCII)
 
 
@@ -49,6 +54,16 @@ def kind_of(name: str) -> Kind:
     if name.startswith(USER_PREFIX):
         return Kind.USER
     return Kind.PUBLIC
+
+
+def is_cache(name: str) -> bool:
+    """Tell whether a channel shows its last event to who comes later: a property that four kinds may have."""
+    return name.startswith(_CACHE_PREFIXES)
+
+
+def about(user_id: str) -> str:
+    """Name the channel in which nodes tell each other of a user. `check_name` lets no client have it."""
+    return f"#about-{user_id}"
 
 
 def check_name(name: str, limit: int) -> None:

@@ -70,6 +70,9 @@ APP_DISABLED = Reason(4003, 403, "Application disabled")
 OVER_QUOTA = Reason(4004, 403, "Application is over its connection quota of {limit}")
 APP_GONE = Reason(4001, 401, "App key {key} is no longer in use")
 GRANT_ENDED = Reason(4009, 401, "What this connection rests on no longer holds: its token, user, enrollment or loan")
+ORIGIN_FORBIDDEN = Reason(4009, 403, "Pages of origin '{origin}' may not connect to this application")
+NOT_AUTHORIZED = Reason(4009, 401, "Connection not authorized within timeout")
+USER_TERMINATED = Reason(4009, 403, "The application has closed all connections of this user")
 UPGRADE_REQUIRED = Reason(None, 426, "This address is for WebSocket clients, such as pusher-js")
 PATH_NOT_FOUND = Reason(4005, 404, "Path not found")
 VERSION_INVALID = Reason(4006, 400, "Invalid version string format: '{version}'")
@@ -81,6 +84,9 @@ SHUTTING_DOWN = Reason(4200, 503, "Server is restarting, please reconnect")
 STORE_UNAVAILABLE = Reason(4100, 503, "The server cannot look up applications at the moment, try again later")
 PONG_NOT_RECEIVED = Reason(4201, 408, "Pong reply not received in time")
 INACTIVE = Reason(4202, 408, "Closed after inactivity")
+MESSAGE_TOO_LARGE = Reason(1009, 413, "The message exceeds the allowed maximum ({limit} bytes)")
+INTERRUPTED = Reason(1002, 408, "Connection interrupted")
+STILL_OPEN = Reason(2010, 409, "Another connection still open")
 
 # pusher:error frames that leave the connection open.
 INVALID_JSON = Reason(None, 400, "Received invalid JSON")
@@ -103,6 +109,12 @@ USER_INFO_INVALID = Reason(
 )
 MEMBER_TOO_LARGE = Reason(None, 413, "The channel_data of this member exceeds the allowed maximum ({limit} bytes)")
 PRESENCE_FULL = Reason(None, 403, "Presence channel {channel} is over its limit of {limit} members")
+SIGN_IN_MISSING = Reason(None, 400, "Missing parameter: data.user_data")
+USER_DATA_INVALID = Reason(None, 400, "Invalid user_data: {problem}")
+SIGNED_IN_ALREADY = Reason(None, 400, "Connection is signed in as another user already")
+WATCHLIST_TOO_LONG = Reason(
+    4302, 400, "Watchlist of {count} users exceeds the allowed maximum ({limit}), only these are watched: {watched}"
+)
 USER_CHANNEL = Reason(None, 403, "Channel {channel} is only open to the connections of the signed-in user it names")
 ALREADY_SUBSCRIBED = Reason(None, 400, "Existing subscription to channel {channel}")
 NOT_SUBSCRIBED = Reason(None, 400, "No current subscription to channel {channel}, or subscription in progress")
@@ -183,6 +195,10 @@ USERS_ELSEWHERE = Reason(None, 400, "Users can only be retrieved for presence ch
 SUBSCRIPTION_COUNT_OFF = Reason(
     None, 400, "Cannot retrieve the subscription count because subscription counting is not enabled"
 )
+CACHE_ELSEWHERE = Reason(None, 400, "Cannot retrieve the cache unless the channel is a cache channel")
+USER_ID_INVALID = Reason(None, 400, "Invalid user id '{user_id}'")
+DATA_NOT_TEXT = Reason(None, 400, "The data content of this event is not UTF-8")
+EVENT_RATE = Reason(None, 429, "Over the limit of {limit} events per second for this application")
 ATTRIBUTE_UNKNOWN = Reason(None, 400, "Unknown info attribute '{attribute}'")
 
 # HTTP itself.
@@ -199,3 +215,10 @@ UNAUTHENTICATED = Reason(None, 401, "{problem}")
 FORBIDDEN = Reason(None, 403, "You may not do this: {problem}")
 UNKNOWN = Reason(None, 404, "Not found")
 INVALID = Reason(None, 422, "{summary}")  # its facts also hold `errors`, the messages of each field
+
+_NAMES = {value: name.lower() for name, value in list(globals().items()) if isinstance(value, Reason)}
+
+
+def name_of(reason: Reason) -> str:
+    """Give the name of a reason of the table, in lower case: what metrics call it."""
+    return _NAMES[reason]

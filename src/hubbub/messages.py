@@ -50,6 +50,13 @@ class ClientEvent(msgspec.Struct, frozen=True):
     data: str
 
 
+class SignIn(msgspec.Struct, frozen=True):
+    """I am the user that `user_data`, JSON text, tells of. `auth` is `KEY:SIGNATURE`."""
+
+    auth: str
+    user_data: str
+
+
 class Ping(msgspec.Struct, frozen=True):
     """Are you there? From either side."""
 
@@ -58,7 +65,7 @@ class Pong(msgspec.Struct, frozen=True):
     """I am here. From either side."""
 
 
-Command = Subscribe | Unsubscribe | ClientEvent | Ping | Pong
+Command = Subscribe | Unsubscribe | ClientEvent | SignIn | Ping | Pong
 
 
 # Facts
@@ -103,7 +110,52 @@ class Vacated(msgspec.Struct, frozen=True):
     channel: str
 
 
-Fact = Event | MemberAdded | MemberRemoved | Occupied | Vacated
+class CacheMissed(msgspec.Struct, frozen=True):
+    """Somebody subscribed to a cache channel that has nothing to show them."""
+
+    channel: str
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """A channel has another number of subscriptions in the cluster than before."""
+
+    channel: str
+    count: int
+
+
+class WentOnline(msgspec.Struct, frozen=True):
+    """A user signed in, by the first of their connections in the cluster. `channel` is where that is told."""
+
+    channel: str
+    user_id: str
+
+
+class WentOffline(msgspec.Struct, frozen=True):
+    """The last of a user's signed-in connections is gone. `channel` is where that is told."""
+
+    channel: str
+    user_id: str
+
+
+class Terminated(msgspec.Struct, frozen=True):
+    """All signed-in connections of a user are to be closed. `channel` is where that is told."""
+
+    channel: str
+    user_id: str
+
+
+Fact = (
+    Event
+    | MemberAdded
+    | MemberRemoved
+    | Occupied
+    | Vacated
+    | CacheMissed
+    | Counted
+    | WentOnline
+    | WentOffline
+    | Terminated
+)
 
 
 # Replies
@@ -123,6 +175,19 @@ class Subscribed(msgspec.Struct, frozen=True):
     members: dict[str, Member] | None = None
 
 
+class SignInSucceeded(msgspec.Struct, frozen=True):
+    """The connection is the user's. `user_data` is the text that was signed, as it came."""
+
+    user_data: str
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """How the users on a watchlist are at this moment."""
+
+    online: tuple[str, ...]
+    offline: tuple[str, ...]
+
+
 class Refused(msgspec.Struct, frozen=True):
     """A command was refused and the connection stays open."""
 
@@ -139,7 +204,7 @@ class SubscriptionRefused(msgspec.Struct, frozen=True):
     status: int
 
 
-Reply = Welcome | Subscribed | Refused | SubscriptionRefused | Ping | Pong
+Reply = Welcome | Subscribed | SignInSucceeded | Watched | Refused | SubscriptionRefused | Ping | Pong
 
 
 # Between nodes

@@ -1,14 +1,18 @@
 """The settings as text: a list with their present values, and the body of `docs/settings.md`.
 
-Pure. A secret's present value is never in either.
+Pure. A secret's present value is never in either. Knows, of an application's settings, the refusal that each may lead
+to and the metric that counts it.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from hubbub import errors
+from hubbub.errors import Reason
+from hubbub.metrics import refusals
 from hubbub.settings import AppSettings, DeclaredApp, Settings, variable
 
 HIDDEN = "****"
@@ -21,9 +25,38 @@ except for those that Kubernetes makes for a service called hubbub.\
 """
 
 _APP_INTRODUCTION = """\
-Each application of the database has its own: `hubbub app create NAME --set name=value`. The variables are for the one
-application that settings can declare, without a database row; in `hubbub.toml` they are names under `[app]`.\
+Each application of the database has its own: `hubbub app create NAME --set name=value`, and `hubbub app set` changes
+them without a restart, for open connections too. The variables are for the one application that settings can declare,
+without a database row; in `hubbub.toml` they are names under `[app]`.
+
+*Error* is the close code or the code inside `pusher:error` (`null` where Pusher has none), and the HTTP status where
+the same is refused over HTTP. *Metric* is counted by application; `/metrics` shows it, see `HUBBUB_METRICS_TOKEN`.\
 """
+
+REFUSALS: Final[dict[str, Reason]] = {
+    "enabled": errors.APP_DISABLED,
+    "force_tls": errors.TLS_REQUIRED,
+    "client_events": errors.CLIENT_EVENT_OFF,
+    "client_events_per_second": errors.CLIENT_EVENT_RATE,
+    "subscription_counts": errors.SUBSCRIPTION_COUNT_OFF,
+    "max_user_id_length": errors.USER_DATA_INVALID,
+    "max_watchlist": errors.WATCHLIST_TOO_LONG,
+    "authorized_connections": errors.NOT_AUTHORIZED,
+    "authorization_timeout": errors.NOT_AUTHORIZED,
+    "allowed_origins": errors.ORIGIN_FORBIDDEN,
+    "events_per_second": errors.EVENT_RATE,
+    "max_connections": errors.OVER_QUOTA,
+    "max_event_bytes": errors.DATA_TOO_LARGE,
+    "max_event_name_length": errors.EVENT_NAME_TOO_LONG,
+    "max_channel_name_length": errors.CHANNEL_TOO_LONG,
+    "max_channels_per_event": errors.TOO_MANY_CHANNELS,
+    "max_batch_events": errors.BATCH_TOO_LARGE,
+    "max_presence_members": errors.PRESENCE_FULL,
+    "max_presence_user_id_length": errors.CHANNEL_DATA_INVALID,
+    "max_presence_member_bytes": errors.MEMBER_TOO_LARGE,
+    "max_subscriptions": errors.TOO_MANY_SUBSCRIPTIONS,
+}
+"""What is refused by each setting of an application; the others refuse nothing."""
 
 
 def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
@@ -65,6 +98,8 @@ def markdown() -> str:
             _code(name) if name in AppSettings.model_fields else "",
             _code(variable(("app", name))),
             _code(_default(field)),
+            _error(name),
+            _code(refusals(errors.name_of(REFUSALS[name]))) if name in REFUSALS else "",
             field.description or "",
         )
         for name, field in _app_fields()
@@ -77,7 +112,7 @@ def markdown() -> str:
             _markdown_table(("Variable", "Default", "Meaning"), server),
             "## An application",
             _APP_INTRODUCTION,
-            _markdown_table(("Name", "Variable", "Default", "Meaning"), app),
+            _markdown_table(("Name", "Variable", "Default", "Error", "Metric", "Meaning"), app),
         )
     )
 
@@ -93,6 +128,12 @@ def _app_fields() -> Iterator[tuple[str, FieldInfo]]:
     return iter((own | AppSettings.model_fields).items())
 
 
+def _error(name: str) -> str:
+    """Give the code and the HTTP status of what a setting refuses."""
+    reason = REFUSALS.get(name)
+    return "" if reason is None else f"{'null' if reason.code is None else reason.code}, {reason.status}"
+
+
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "-"
@@ -103,7 +144,7 @@ def _default(field: FieldInfo) -> str:
 
 def _text(value: Any) -> str:
     match value:
-        case None:
+        case None | "":
             return "-"
         case bool():
             return str(value).lower()

@@ -42,8 +42,34 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
         10, description="Client events one connection may send in a second; more are refused with 4301."
     )
     subscription_counts: bool = Field(
-        False, description="The HTTP API answers `info=subscription_count`; otherwise it says that counting is off."
+        False,
+        description="Subscribers of all but presence channels are told how many they are, and the HTTP API answers"
+        " `info=subscription_count`; otherwise it says that counting is off.",
     )
+    watchlists: bool = Field(
+        False, description="Users who sign in are told which of the users on their watchlist are online."
+    )
+    max_user_id_length: Count = Field(200, description="Characters of the id of a user who signs in.")
+    max_watchlist: Count = Field(100, description="Users on one watchlist; further ones are left out, with 4302.")
+    authorized_connections: bool = Field(
+        False,
+        description="Connections must sign in, or subscribe to a private or presence channel, in"
+        " `authorization_timeout`; else 4009. Until then they do not count for `max_connections`.",
+    )
+    authorization_timeout: Seconds = Field(30, description="Seconds a connection has for that.")
+    allowed_origins: str = Field(
+        "",
+        description="Origins, comma-separated, whose pages may connect, such as `https://example.com`,"
+        " `https://*.example.com` or `example.com`; others are closed with 4009. Empty: all. Clients that are no"
+        " browsers send none, and may always connect.",
+    )
+    events_per_second: CountOrUnlimited = Field(
+        0, description="Events the application may publish in a second by the HTTP API; more answer 429. 0: no limit."
+    )
+    cache_ttl: int = Field(
+        1800, ge=1, le=1800, description="Seconds for which a cache channel keeps its last event. Pusher: up to 1800."
+    )
+    webhook_batches: bool = Field(True, description="Several events may go in one webhook. Off: each goes alone.")
     subscription_error_frames: bool = Field(
         True,
         description="A refused subscription also sends `pusher:subscription_error`, which names the channel."
@@ -88,6 +114,9 @@ class DeclaredApp(AppSettings, frozen=True, extra="forbid"):
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Its public key, in `/app/KEY`.")
     secret: SecretStr = Field(min_length=1, description="Its secret, which signs. Never logged.")
     client_events: bool = Field(True, description="As above, but on by default here.")
+    webhook_url: str | None = Field(
+        None, pattern=r"^https?://", description="An endpoint that hears of everything by webhooks."
+    )
 
 
 class Settings(BaseSettings):
@@ -140,7 +169,10 @@ class Settings(BaseSettings):
     )
     poll_window: Seconds = Field(10, description="Seconds a long-poll of a Phoenix client waits for a message.")
     poll_timeout: Seconds = Field(
-        20, description="Seconds without a poll after which a long-polling Phoenix client is taken for gone."
+        20, description="Seconds without a poll after which a client that polls is taken for gone."
+    )
+    fallback_heartbeat: Seconds = Field(
+        25, description="Seconds between signs of life to clients of the HTTP fallbacks, so that proxies see some."
     )
     head_timeout: Seconds = Field(
         10, description="Seconds in which a request's line and headers, or an upgrade, must have arrived; then 408."
@@ -173,6 +205,11 @@ class Settings(BaseSettings):
     fanout_slice: Count = Field(
         256, description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one."
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=8,
+        description="Who sends `Authorization: Bearer TOKEN` may read `/metrics`. None: there is no such page.",
+    )
     jwt_secret: SecretStr | None = Field(
         None,
         min_length=64,
@@ -199,6 +236,32 @@ class Settings(BaseSettings):
     )
     reset_lifetime: int = Field(
         21_600, ge=1, le=2**31, description="Seconds in which a forgotten password can be set anew by the letter sent."
+    )
+    webhook_timeout: Seconds = Field(10, description="Seconds an endpoint has to answer a webhook.")
+    webhook_window: Seconds = Field(
+        300,
+        description="Seconds from the making of a webhook in which it is tried again; the last try begins"
+        " `webhook_timeout` before the end. Pusher's Python library refuses older ones than 300.",
+    )
+    webhook_grace: Seconds = Field(
+        3,
+        description="Seconds before a vacated channel or a removed member is told; who comes back meanwhile never"
+        " left.",
+    )
+    webhook_return: Seconds = Field(
+        30,
+        description="Seconds after a start in which those who were there before may come back, before webhooks tell"
+        " that they are gone.",
+    )
+    webhook_private: bool = Field(
+        False, description="Endpoints of webhooks may be on the server's own machine and on private networks."
+    )
+    webhook_backlog: Count = Field(
+        100_000, description="Events that may wait for one endpoint; further ones are dropped, logged and counted."
+    )
+    webhook_concurrency: Count = Field(8, description="Requests to one endpoint at once.")
+    webhook_retention: Seconds = Field(
+        604_800, description="Seconds for which delivered and failed webhooks are kept with their attempts."
     )
     app: DeclaredApp | None = Field(
         None,

@@ -10,6 +10,7 @@ from hubbub.accounts.domain import OPERATOR, Identity
 from hubbub.accounts.sessions import Sessions
 from hubbub.api.app import api
 from hubbub.api.services import Services
+from hubbub.apps import Application
 from hubbub.errors import OVER_CAPACITY, STORE_UNAVAILABLE
 from hubbub.messages import Event, Member
 
@@ -39,7 +40,7 @@ class Everybody(Mock):
         return "jwt"
 
 
-async def publish(_app_id: str, _event: Event) -> None:
+async def publish(_app: Application, _event: Event) -> None:
     """Publish nothing."""
 
 

@@ -40,9 +40,9 @@ async def leave(engine: Engine, channel: str, user_id: str | None = None, *, vac
 
 async def test_the_first_to_enter_occupies_a_channel_and_the_last_to_leave_vacates_it(engine: Engine) -> None:
     assert await enter(engine, "room", occupies=True) == Transition(channel=True)
-    assert await engine.is_occupied("1", "room")
+    assert (await engine.occupied("1", ["room"]))[0]
     assert await leave(engine, "room", vacates=True) == Transition(channel=True)
-    assert not await engine.is_occupied("1", "room")
+    assert await engine.occupied("1", ["room", "other"]) == [False, False]
 
 
 async def test_members_appear_once_and_are_gone_once(engine: Engine) -> None:
@@ -57,10 +57,10 @@ async def test_members_appear_once_and_are_gone_once(engine: Engine) -> None:
 async def test_a_channel_has_subscribers_who_are_no_members_too(engine: Engine) -> None:
     await enter(engine, "room", ANN, occupies=True)
     assert await leave(engine, "room", "ann") == Transition(member=ANN)
-    assert await engine.is_occupied("1", "room")
+    assert (await engine.occupied("1", ["room"]))[0]
     assert await enter(engine, "room", BOB) == Transition(member=BOB)
     assert await leave(engine, "room", "bob", vacates=True) == Transition(channel=True, member=BOB)
-    assert not await engine.is_occupied("1", "room")
+    assert not (await engine.occupied("1", ["room"]))[0]
 
 
 async def test_who_leaves_is_told_as_who_came_first(engine: Engine) -> None:
@@ -94,7 +94,7 @@ async def test_occupied_channels_are_named_by_prefix(engine: Engine) -> None:
 async def test_applications_do_not_share_channels(engine: Engine) -> None:
     await enter(engine, "room", occupies=True)
     assert await engine.channels("2", "") == []
-    assert not await engine.is_occupied("2", "room")
+    assert not (await engine.occupied("2", ["room"]))[0]
     assert await enter(engine, "room", occupies=True, app="2") == Transition(channel=True)
 
 

@@ -12,7 +12,7 @@ from hubbub.engine.memory import Memory
 from hubbub.errors import Refusal
 from hubbub.hub.connection import Wire
 from hubbub.hub.hub import Hub
-from hubbub.node import Node
+from hubbub.node.node import Node
 from hubbub.protocols import pusher
 from hubbub.settings import AppSettings
 from hubbub.transports.request import Request

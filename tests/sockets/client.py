@@ -30,6 +30,8 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10  # opcodes of RFC 6455
 SUCCEEDED: Final = "pusher_internal:subscription_succeeded"
 MEMBER_ADDED: Final = "pusher_internal:member_added"
 MEMBER_REMOVED: Final = "pusher_internal:member_removed"
+COUNT: Final = "pusher_internal:subscription_count"
+WATCHLIST: Final = "pusher_internal:watchlist_events"
 
 _ABSENT: Final = object()
 
@@ -81,6 +83,11 @@ class PusherSocket:
         """Give the `auth` that admits this socket to a channel."""
         signed = f"{self.socket_id}:{channel}" + ("" if channel_data is None else f":{channel_data}")
         return sign(self.server, signed)
+
+    async def claim(self, user_data: str, auth: str | None = None) -> None:
+        """Ask to be signed in, with a good signature unless `auth` is another, and wait for nothing."""
+        given = sign(self.server, f"{self.socket_id}::user::{user_data}") if auth is None else auth
+        await self.send("pusher:signin", {"auth": given, "user_data": user_data})
 
     # Hearing
 
@@ -144,6 +151,12 @@ class PusherSocket:
         """Subscribe, and give what the server says of the channel."""
         await self.ask(channel, channel_data)
         return await self.expect(SUCCEEDED, channel)
+
+    async def sign_in(self, user_id: str, **about: object) -> None:
+        """Sign in as a user of whom `about` is told: `user_info`, `watchlist`."""
+        user_data = json.dumps({"id": user_id, **about})
+        await self.claim(user_data)
+        assert await self.expect("pusher:signin_success") == {"user_data": user_data}
 
     async def unsubscribe(self, channel: str) -> None:
         """Leave a channel, and wait until that has been done."""

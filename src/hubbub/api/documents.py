@@ -38,6 +38,7 @@ _REFUSALS = {
     413: "The body is larger than the server takes.",
     415: "The body is neither JSON nor a form.",
     422: "A parameter will not do.",
+    429: "The application publishes more events in a second than it may.",
     503: "The server cannot look this up at the moment: try again later.",
 }
 

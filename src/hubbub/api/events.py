@@ -86,7 +86,7 @@ async def list_presence(
     status_code=204,
     response_class=Response,
     summary="Publish an event",
-    responses=refusals(*WRITING),
+    responses=refusals(*WRITING, 429),
     openapi_extra=body(
         Routing,
         None,
@@ -110,4 +110,4 @@ async def publish_event(
     alike get it. Needs an enrollment that can publish.
     """
     app = await services.publishing.may_publish(token, organization, application)
-    await services.publish(app.id, broadcast.event(event, given, app.settings))
+    await services.publish(app, broadcast.event(event, given, app.settings))

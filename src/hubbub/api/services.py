@@ -12,19 +12,21 @@ from fastapi import Depends, Request
 from hubbub.accounts.accounts import Accounts
 from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
+from hubbub.apps import Application
 from hubbub.messages import Event, Member
 
 
 class Services(msgspec.Struct, frozen=True):
-    """The use-cases, who may publish, and the two things asked of the node, each by an application's id.
+    """The use-cases, who may publish, and the two things asked of the node.
 
-    `publish` sends an event to its channel; `members` gives who is present in a channel, by user id.
+    `publish` sends an event of an application to its channel, and raises EVENT_RATE; `members` gives who is present in
+    a channel of the application with an id, by user id.
     """
 
     accounts: Accounts
     sessions: Sessions
     publishing: Publishing
-    publish: Callable[[str, Event], Awaitable[None]]
+    publish: Callable[[Application, Event], Awaitable[None]]
     members: Callable[[str, str], Awaitable[Mapping[str, Member]]]
     max_body_bytes: int
 

@@ -1,19 +1,25 @@
 """The engine of a single node: dictionaries. Nothing here ever waits."""
 
+import math
+import time
 from collections.abc import Callable, Sequence
 
-from hubbub.engine.seam import Transition
+from hubbub.engine.seam import Cached, Transition
 from hubbub.errors import PRESENCE_FULL
-from hubbub.messages import Envelope, Member
+from hubbub.messages import Envelope, Event, Member
 
 Members = dict[str, Member]
 
 
 class Memory:
-    """A cluster of one."""
+    """A cluster of one. `clock` gives seconds that never go back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._channels: dict[str, dict[str, Members]] = {}
+        # By application and channel, with the time at which each ends; the one noted longest ago comes first.
+        self._cached: dict[tuple[str, str], tuple[Event, float]] = {}
+        self._missed: dict[tuple[str, str], float] = {}
 
     async def start(self, receive: Callable[[Envelope], None]) -> None:
         """Nothing will be received: there is no other node."""
@@ -68,10 +74,46 @@ class Memory:
         """There is no elsewhere."""
         return 0
 
-    async def is_occupied(self, app_id: str, channel: str) -> bool:
-        """See `Engine.is_occupied`."""
-        return channel in self._channels.get(app_id, ())
+    async def occupied(self, app_id: str, channels: Sequence[str]) -> list[bool]:
+        """See `Engine.occupied`."""
+        known = self._channels.get(app_id, {})
+        return [channel in known for channel in channels]
 
     async def channels(self, app_id: str, prefix: str) -> list[str]:
         """See `Engine.channels`."""
         return [name for name in self._channels.get(app_id, ()) if name.startswith(prefix)]
+
+    async def remember(self, app_id: str, event: Event, seconds: int) -> None:
+        """See `Engine.remember`."""
+        place, now = (app_id, event.channel), self._clock()
+        # Each that is noted takes away two that are over, so that what nobody recalls does not stay.
+        for _ in range(2):
+            if (oldest := next(iter(self._cached), None)) is not None and self._cached[oldest][1] <= now:
+                del self._cached[oldest]
+        self._cached.pop(place, None)
+        self._missed.pop(place, None)
+        self._cached[place] = (event, now + seconds)
+
+    async def recall(self, app_id: str, channel: str) -> Cached | None:
+        """See `Engine.recall`."""
+        kept = self._cached.get((app_id, channel))
+        if kept is None:
+            return None
+        event, ends = kept
+        left = ends - self._clock()
+        if left <= 0:
+            del self._cached[app_id, channel]
+            return None
+        return Cached(event, math.ceil(left))
+
+    async def miss(self, app_id: str, channel: str, seconds: int) -> bool:
+        """See `Engine.miss`."""
+        place, now = (app_id, channel), self._clock()
+        for _ in range(2):
+            if (oldest := next(iter(self._missed), None)) is not None and self._missed[oldest] <= now:
+                del self._missed[oldest]
+        if self._missed.get(place, 0.0) > now:
+            return False
+        self._missed.pop(place, None)
+        self._missed[place] = now + seconds
+        return True

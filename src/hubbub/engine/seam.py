@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from hubbub.messages import Envelope, Member
+from hubbub.messages import Envelope, Event, Member
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -21,6 +21,13 @@ class Transition(msgspec.Struct, frozen=True):
 
     channel: bool = False
     member: Member | None = None
+
+
+class Cached(msgspec.Struct, frozen=True):
+    """What a cache channel shows to who comes later, and for how many seconds more, at least 1."""
+
+    event: Event
+    seconds: int
 
 
 class Engine(Protocol):
@@ -62,8 +69,17 @@ class Engine(Protocol):
     async def count_elsewhere(self, app_id: str, channel: str) -> int:
         """Count the subscriptions that other nodes have in the channel."""
 
-    async def is_occupied(self, app_id: str, channel: str) -> bool:
-        """Tell whether anyone in the cluster subscribes to the channel."""
+    async def occupied(self, app_id: str, channels: Sequence[str]) -> list[bool]:
+        """Tell of each channel whether anyone in the cluster subscribes to it."""
 
     async def channels(self, app_id: str, prefix: str) -> list[str]:
         """Name the occupied channels whose names begin with `prefix`."""
+
+    async def remember(self, app_id: str, event: Event, seconds: int) -> None:
+        """Keep an event as the last of its channel, in place of any other, for so long."""
+
+    async def recall(self, app_id: str, channel: str) -> Cached | None:
+        """Give the event that is kept of a channel."""
+
+    async def miss(self, app_id: str, channel: str, seconds: int) -> bool:
+        """Note that somebody found nothing kept; True unless that was noted less than `seconds` ago."""

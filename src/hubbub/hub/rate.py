@@ -14,14 +14,14 @@ class Rate:
         self._began = float("-inf")
         self._used = 0
 
-    def use(self, now: float) -> bool:
-        """Count one use at time `now`; False, and not counted, when it is one too many."""
+    def use(self, now: float, times: int = 1) -> bool:
+        """Count so many uses at time `now`; False, and none counted, when they are too many."""
         if now - self._began >= 1:
             self._began = now
             self._used = 0
-        if self._used >= self._limit:
+        if self._used + times > self._limit:
             return False
-        self._used += 1
+        self._used += times
         return True
 
 

@@ -19,7 +19,17 @@ from msgspec import Raw
 
 from hubbub.channels import USER_PREFIX
 from hubbub.errors import PHOENIX_MESSAGE, TOPIC_INVALID, TOPIC_OTHER_APP, VSN_UNKNOWN
-from hubbub.messages import NO_INFO, Event, Fact, Member, MemberAdded, MemberRemoved, Reply
+from hubbub.messages import (
+    NO_INFO,
+    CacheMissed,
+    Counted,
+    Event,
+    Fact,
+    Member,
+    MemberAdded,
+    MemberRemoved,
+    Reply,
+)
 
 GENERAL: Final = "general"
 """The channel of the topic that names none."""
@@ -191,6 +201,8 @@ def pack(encoding: Encoding, key: str, fact: Fact | Reply, *, is_long: bool = Fa
             diff = {"joins": presence({member.user_id: member}), "leaves": {}}
         case MemberRemoved(channel, member):
             diff = {"joins": {}, "leaves": presence({member.user_id: member})}
+        case CacheMissed() | Counted():
+            return b""  # of Pusher's clients
         case _:
             raise TypeError(f"{type(fact).__name__} is not told to everyone")
     return _write(encoding, topic_of(channel, key, is_long=is_long), "presence_diff", diff)

@@ -17,6 +17,8 @@ from hubbub.errors import (
     INVALID_JSON,
     INVALID_MESSAGE,
     RESERVED_EVENT,
+    SIGN_IN_MISSING,
+    USER_DATA_INVALID,
     USER_INFO_INVALID,
     VERSION_INVALID,
     VERSION_MISSING,
@@ -24,8 +26,10 @@ from hubbub.errors import (
 )
 from hubbub.messages import (
     NO_INFO,
+    CacheMissed,
     ClientEvent,
     Command,
+    Counted,
     Event,
     Fact,
     Member,
@@ -35,11 +39,16 @@ from hubbub.messages import (
     Pong,
     Refused,
     Reply,
+    SignIn,
+    SignInSucceeded,
     Subscribe,
     Subscribed,
     SubscriptionRefused,
     Unsubscribe,
+    Watched,
     Welcome,
+    WentOffline,
+    WentOnline,
 )
 
 NEWEST: Final = 7
@@ -69,6 +78,25 @@ class _Subscription(msgspec.Struct):
 
 class _Unsubscription(msgspec.Struct):
     channel: str
+
+
+class _SignIn(msgspec.Struct):
+    auth: str = ""
+    user_data: str | None = None
+
+
+class User(msgspec.Struct, frozen=True):
+    """Who signs in: a non-empty id, what the application says of the user as raw JSON, and whom the user watches."""
+
+    id: str
+    info: Raw = NO_INFO
+    watchlist: tuple[str, ...] = ()
+
+
+class _UserData(msgspec.Struct):
+    id: str | int
+    user_info: Raw = NO_INFO
+    watchlist: list[str | int] | None = None
 
 
 class _ChannelData(msgspec.Struct):
@@ -130,6 +158,8 @@ def decode(text: str) -> Command:
             return Subscribe(wanted.channel, wanted.auth or "", wanted.channel_data)
         case "pusher:unsubscribe":
             return Unsubscribe(_convert(_control_data(frame), _unsubscription_decoder).channel)
+        case "pusher:signin":
+            return _sign_in(frame)
         case "pusher:ping":
             return Ping()
         case "pusher:pong":
@@ -143,6 +173,8 @@ def decode(text: str) -> Command:
 _subscription_decoder = msgspec.json.Decoder(_Subscription)
 _unsubscription_decoder = msgspec.json.Decoder(_Unsubscription)
 _channel_data_decoder = msgspec.json.Decoder(_ChannelData)
+_sign_in_decoder = msgspec.json.Decoder(_SignIn)
+_user_data_decoder = msgspec.json.Decoder(_UserData)
 
 
 def member(channel_data: str) -> Member:
@@ -156,21 +188,61 @@ def member(channel_data: str) -> Member:
             raise USER_INFO_INVALID()
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise CHANNEL_DATA_INVALID(problem=_problem(error)) from None
-    if isinstance(given.user_id, int) and abs(given.user_id) > LARGEST_EXACT_INTEGER:
-        raise CHANNEL_DATA_INVALID(problem="a numeric user_id must not exceed 2^53, send it as a string")
-    if given.user_id == "":
-        raise CHANNEL_DATA_INVALID(problem="user_id must not be empty")
+    if (problem := _id_problem(given.user_id)) is not None:
+        raise CHANNEL_DATA_INVALID(problem=f"user_id {problem}")
     return Member(str(given.user_id), Raw(bytes(given.user_info)))
+
+
+def user(user_data: str) -> User:
+    """Read the `user_data` of a sign-in. Numeric ids become text. Raises USER_DATA_INVALID."""
+    try:
+        given = _user_data_decoder.decode(user_data)
+        if given.user_info != NO_INFO and not isinstance(msgspec.json.decode(given.user_info), dict):
+            raise USER_DATA_INVALID(problem="user_info must be an object")
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise USER_DATA_INVALID(problem=_problem(error)) from None
+    watchlist = given.watchlist or []
+    for name, user_id in (("id", given.id), *(("watchlist: an id", one) for one in watchlist)):
+        if (problem := _id_problem(user_id)) is not None:
+            raise USER_DATA_INVALID(problem=f"{name} {problem}")
+    return User(str(given.id), Raw(bytes(given.user_info)), tuple(dict.fromkeys(map(str, watchlist))))
+
+
+def _id_problem(user_id: str | int) -> str | None:
+    if isinstance(user_id, int) and abs(user_id) > LARGEST_EXACT_INTEGER:
+        return "must not exceed 2^53 if it is a number, send it as a string"
+    return "must not be empty" if user_id == "" else None
 
 
 def encode(message: Fact | Reply) -> bytes:
     """Write a fact or a reply as one frame of UTF-8 JSON, or as nothing where Pusher's clients are not told.
 
-    `Occupied` and `Vacated` are not for clients: TypeError.
+    What is not for clients, such as `Occupied`, is a TypeError.
     """
     match message:
         case Event(channel, name, data, user_id):
             return _encode(_Out(name, channel, data, user_id))
+        case MemberAdded(channel) | MemberRemoved(channel) if kind_of(channel) is not Kind.PRESENCE:
+            # Elsewhere only Phoenix clients are members, and hear of each other.
+            return b""
+        case MemberAdded(channel, who):
+            about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
+            return _encode(_Out("pusher_internal:member_added", channel, _text(about)))
+        case MemberRemoved(channel, who):
+            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": who.user_id})))
+        case Counted(channel, count):
+            return _encode(_Out("pusher_internal:subscription_count", channel, _text({"subscription_count": count})))
+        case CacheMissed(channel):
+            return _encode(_Out("pusher:cache_miss", channel, "{}"))
+        case WentOnline(_, user_id):
+            return _watchlist(online=(user_id,))
+        case WentOffline(_, user_id):
+            return _watchlist(offline=(user_id,))
+    return _reply(message)
+
+
+def _reply(message: Fact | Reply) -> bytes:
+    match message:
         case Pong():
             return b'{"event":"pusher:pong","data":"{}"}'
         case Ping():
@@ -181,23 +253,35 @@ def encode(message: Fact | Reply) -> bytes:
             infos = {user_id: who.info for user_id, who in members.items()}
             presence = {"presence": {"count": len(infos), "ids": list(infos), "hash": infos}}
             return _encode(_Out("pusher_internal:subscription_succeeded", channel, _text(presence)))
-        case MemberAdded(channel) | MemberRemoved(channel) if kind_of(channel) is not Kind.PRESENCE:
-            # Elsewhere only Phoenix clients are members, and hear of each other.
-            return b""
-        case MemberAdded(channel, who):
-            about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
-            return _encode(_Out("pusher_internal:member_added", channel, _text(about)))
-        case MemberRemoved(channel, who):
-            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": who.user_id})))
         case Welcome(socket_id, activity_timeout):
             established = _text({"socket_id": socket_id, "activity_timeout": activity_timeout})
             return _encode(_Out("pusher:connection_established", data=established))
+        case SignInSucceeded(user_data):
+            return _encode(_Out("pusher:signin_success", data=_text({"user_data": user_data})))
+        case Watched(online, offline):
+            return _watchlist(online, offline)
         case Refused(code, text):
             return _encode(_ErrorOut("pusher:error", _Error(code, text)))
         case SubscriptionRefused(channel, kind, text, status):
             why = _text({"type": kind, "error": text, "status": status})
             return _encode(_Out("pusher:subscription_error", channel, why))
     raise TypeError(f"{type(message).__name__} is not told to clients")
+
+
+def _watchlist(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> bytes:
+    events = [
+        {"name": name, "user_ids": user_ids}
+        for name, user_ids in (("online", online), ("offline", offline))
+        if user_ids
+    ]
+    return _encode(_Out("pusher_internal:watchlist_events", data=_text({"events": events})))
+
+
+def _sign_in(frame: _Frame) -> SignIn:
+    given = _convert(_control_data(frame), _sign_in_decoder) if bytes(frame.data) else _SignIn()
+    if given.user_data is None:
+        raise SIGN_IN_MISSING()
+    return SignIn(given.auth, given.user_data)
 
 
 def _client_event(frame: _Frame) -> ClientEvent:

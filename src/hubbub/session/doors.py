@@ -15,9 +15,11 @@ import msgspec
 
 from hubbub.accounts.domain import Grant
 from hubbub.apps import Application, Apps
-from hubbub.errors import APP_DISABLED, OVER_CAPACITY, OVER_QUOTA, TLS_REQUIRED, UNKNOWN_KEY
+from hubbub.errors import APP_DISABLED, ORIGIN_FORBIDDEN, OVER_CAPACITY, OVER_QUOTA, TLS_REQUIRED, UNKNOWN_KEY
 from hubbub.hub.connection import Connection, Wire
-from hubbub.node import Node
+from hubbub.node.node import Node
+from hubbub.session.origins import is_allowed
+from hubbub.tally import Tally
 
 AT_ONCE: Final = 6
 """Grants asked for at one time: fewer than a pool has connections, so that the API and the journal get theirs."""
@@ -52,13 +54,14 @@ class Guest(Protocol):
 class Opening(msgspec.Struct, frozen=True):
     """How a client came: the key it named, its query parameters, and whether the way here was encrypted.
 
-    `token` is a JWT that came by a header.
+    `token` is a JWT that came by a header, `origin` the page's that a browser tells.
     """
 
     key: str
     query: Mapping[str, str]
     is_secure: bool
     token: str | None = None
+    origin: str | None = None
 
 
 class Grants(Protocol):
@@ -130,6 +133,10 @@ class Doors(msgspec.Struct):
     reviews: int = 0
     """How often something has changed: who waited while it did must look again."""
     sessions: dict[str, set[Guest]] = msgspec.field(default_factory=dict)
+    unauthorized: dict[str, int] = msgspec.field(default_factory=dict)
+    """Connections of each application that have yet to show whose they are, and do not count for its quota."""
+    tally: Tally = msgspec.field(default_factory=Tally)
+    """What was refused."""
     wires: WeakValueDictionary[object, Wire] = msgspec.field(default_factory=WeakValueDictionary)
     """Wires that are made for those who share them, by what they share."""
 
@@ -151,8 +158,14 @@ class Doors(msgspec.Struct):
             raise APP_DISABLED()
         if settings.force_tls and not opening.is_secure:
             raise TLS_REQUIRED()
-        if settings.max_connections and self.node.hub.connection_count(app.id) >= settings.max_connections:
-            raise OVER_QUOTA(limit=settings.max_connections)
+        if not is_allowed(opening.origin, settings.allowed_origins):
+            raise ORIGIN_FORBIDDEN(origin=(opening.origin or "")[:SHOWN])
+
+    def check_quota(self, app: Application) -> None:
+        """Raise OVER_QUOTA when the application has as many connections as it may."""
+        limit = app.settings.max_connections
+        if limit and self.node.hub.connection_count(app.id) - self.unauthorized.get(app.id, 0) >= limit:
+            raise OVER_QUOTA(limit=limit)
 
     def enter(self, app: Application, session: Guest, client: Client) -> None:
         """Count a session in. What it was let in for must have been checked in this very turn of the loop."""

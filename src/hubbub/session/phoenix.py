@@ -70,6 +70,14 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
 
     To be used in the same turn of the loop: what was checked may have changed in the next.
     """
+    try:
+        return await _admit(doors, opening)
+    except Refusal as refusal:
+        doors.tally.refused("", refusal)
+        raise
+
+
+async def _admit(doors: Doors, opening: Opening) -> Ticket:
     query = opening.query
     if not opening.key:
         raise CONNECT_PARAMETER(name="app_key")
@@ -79,6 +87,7 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
     while True:
         seen = doors.reviews
         app = await doors.application(opening)
+        doors.check_quota(app)
         grant = doors.known.get(jwt, app.id)
         if grant is not None:
             break
@@ -90,6 +99,7 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
             doors.known.put(jwt, app.id, grant)
             break
     doors.check(app, opening)
+    doors.check_quota(app)
     uid = query.get("unique_identifier") or grant.uid or ""
     if not uid or (grant.uid is not None and uid != grant.uid):
         raise CONNECT_PARAMETER(name="unique_identifier")
@@ -152,6 +162,7 @@ class PhoenixSession(Session):
                 case _:
                     await self._push(said)
         except Refusal as refusal:
+            self._count(refusal)
             self._client.write(phoenix.reply(self._encoding, said, "error", {"reason": refusal.message}))
 
     def _reply(self, to: Message) -> None:
@@ -192,6 +203,7 @@ class PhoenixSession(Session):
         """Join the channel as a member or, where there are as many as it tells of, without being one."""
         app, node = self._application, self._doors.node
         is_presence = kind_of(seat.channel) is Kind.PRESENCE
+        is_counted = app.settings.subscription_counts
         limit = app.settings.max_presence_members if is_presence else app.settings.max_topic_members
 
         def welcome(members: dict[str, Member]) -> None:
@@ -199,11 +211,13 @@ class PhoenixSession(Session):
             self._client.write(phoenix.presence_state(self._encoding, said.topic, seat.join_ref, members))
 
         try:
-            await node.join(app.id, seat.channel, seat, present(self._uid), limit, welcome=welcome)
+            await node.join(
+                app.id, seat.channel, seat, present(self._uid), limit, welcome=welcome, is_counted=is_counted
+            )
         except Refusal as refusal:
             if is_presence or refusal.reason is not PRESENCE_FULL:
                 raise
-            await node.join(app.id, seat.channel, seat, None, 0, welcome=welcome)
+            await node.join(app.id, seat.channel, seat, None, 0, welcome=welcome, is_counted=is_counted)
         else:
             seat.user_id = self._uid
 
@@ -230,7 +244,10 @@ class PhoenixSession(Session):
     async def _vacate(self, topic: str, said: Message | None = None) -> None:
         """End a join, in answer to `said` if that asks for it."""
         seat = self._seats.pop(topic)
-        await self._doors.node.leave(self._application.id, seat.channel, seat, seat.user_id)
+        app = self._application
+        await self._doors.node.leave(
+            app.id, seat.channel, seat, seat.user_id, is_counted=app.settings.subscription_counts
+        )
         if said is not None:
             self._reply(said)
         self._client.write(phoenix.close(self._encoding, topic, seat.join_ref))
@@ -238,7 +255,9 @@ class PhoenixSession(Session):
     async def _leave_channels(self, app: Application) -> None:
         for seat in self._seats.values():
             try:
-                await self._doors.node.leave(app.id, seat.channel, seat, seat.user_id)
+                await self._doors.node.leave(
+                    app.id, seat.channel, seat, seat.user_id, is_counted=app.settings.subscription_counts
+                )
             except Exception:
                 logger.exception("socket %s could not leave a channel", self.socket_id)
         self._seats = {}
@@ -255,7 +274,7 @@ class PhoenixSession(Session):
         event = self._direct(said.payload) if said.event == DIRECT else self._event(seat.channel, said)
         self._check_event(event)
         self._check_rate()
-        await self._doors.node.publish(app.id, event)
+        await self._doors.node.relay(app.id, event, self.socket_id, to_sender=True)
         self._reply(said)
 
     def _event(self, channel: str, said: Message) -> Event:

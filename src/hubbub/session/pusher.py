@@ -4,12 +4,14 @@ Knows: who the client is, what it is subscribed to, and the rules of each comman
 a socket's client. Does not know sockets: a connection is what can be written to and closed.
 """
 
+import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from hubbub import eager
 from hubbub.apps import Application
-from hubbub.channels import Kind, check_name, kind_of
+from hubbub.channels import USER_PREFIX, Kind, check_name, kind_of
 from hubbub.errors import (
     ALREADY_SUBSCRIBED,
     AUTH_FORMAT,
@@ -23,9 +25,14 @@ from hubbub.errors import (
     DATA_TOO_LARGE,
     EVENT_NAME_TOO_LONG,
     MEMBER_TOO_LARGE,
+    NOT_AUTHORIZED,
     NOT_SUBSCRIBED,
+    OVER_QUOTA,
+    SIGNED_IN_ALREADY,
     TOO_MANY_SUBSCRIPTIONS,
     USER_CHANNEL,
+    USER_DATA_INVALID,
+    WATCHLIST_TOO_LONG,
     Refusal,
 )
 from hubbub.messages import (
@@ -37,6 +44,8 @@ from hubbub.messages import (
     Pong,
     Refused,
     Reply,
+    SignIn,
+    SignInSucceeded,
     Subscribe,
     SubscriptionRefused,
     Unsubscribe,
@@ -45,7 +54,8 @@ from hubbub.messages import (
 from hubbub.protocols import pusher
 from hubbub.session.doors import SHOWN, Client, Doors, Opening
 from hubbub.session.session import Session, present
-from hubbub.signing import channel_text, is_signature
+from hubbub.session.user import SignedIn
+from hubbub.signing import channel_text, is_signature, user_text
 
 logger = logging.getLogger("hubbub.session")
 
@@ -53,12 +63,14 @@ logger = logging.getLogger("hubbub.session")
 class PusherSession(Session):
     """One Pusher client."""
 
-    __slots__ = ("_opening", "_subscriptions", "protocol")
+    __slots__ = ("_deadline", "_opening", "_subscriptions", "_user", "protocol")
 
     def __init__(self, doors: Doors, client: Client, opening: Opening) -> None:
         super().__init__(doors, client)
         self._opening: Opening | None = opening
         self._subscriptions: dict[str, str | None] = {}
+        self._user: SignedIn | None = None
+        self._deadline: asyncio.TimerHandle | None = None  # until it must have shown whose it is
         self.protocol = pusher.NEWEST
 
     @property
@@ -77,11 +89,29 @@ class PusherSession(Session):
         self._reply(Ping())
         return True
 
+    def review(self, app: Application | None, *, is_granted: bool) -> None:
+        """Go on with the application as it is now, or end; watchlists and deadlines follow its settings."""
+        super().review(app, is_granted=is_granted)
+        if self._app is None or self._is_ended:
+            return
+        if not self._app.settings.authorized_connections:
+            self._end_deadline(self._app)  # it was asked for once, and no longer is
+        if self._user is not None:
+            eager.start(self._follow(self._user, self._app))
+
+    @staticmethod
+    async def _follow(user: SignedIn, app: Application) -> None:
+        try:
+            await user.follow(app)
+        except Exception:
+            logger.exception("a watchlist could not follow a change of settings")
+
     def _understand(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
         assert isinstance(message, str)
         try:
             command = pusher.decode(message)
         except Refusal as refusal:
+            self._count(refusal)
             self._reply(Refused(refusal.code, refusal.message))
             return None
         match command:
@@ -102,7 +132,13 @@ class PusherSession(Session):
                     await self._unsubscribe(channel)
                 case ClientEvent():
                     await self._client_event(command)
+                case SignIn():
+                    await self._sign_in(command)
         except Refusal as refusal:
+            if refusal.reason is OVER_QUOTA:
+                self._refuse(refusal)
+                return
+            self._count(refusal)
             self._reply(Refused(refusal.code, refusal.message))
             if isinstance(command, Subscribe) and self._is_told_which(refusal):
                 kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
@@ -123,6 +159,8 @@ class PusherSession(Session):
         try:
             self.protocol = pusher.version(opening.query.get("protocol"))
             app = await self._doors.application(opening)
+            if not app.settings.authorized_connections:
+                self._doors.check_quota(app)
         except Refusal as refusal:
             self._refuse(refusal)
             return
@@ -130,6 +168,8 @@ class PusherSession(Session):
             return
         self._opening = None
         self._enter(app, opening.key)
+        if app.settings.authorized_connections:
+            self._await_authorization(app)
         self._reply(Welcome(self.socket_id, self._doors.activity_timeout))
 
     def _tell(self, refusal: Refusal) -> None:
@@ -137,12 +177,45 @@ class PusherSession(Session):
         self._reply(Refused(refusal.code, refusal.message))
 
     async def _leave_channels(self, app: Application) -> None:
+        self._end_deadline(app)
+        is_counted = app.settings.subscription_counts
         for channel, user_id in self._subscriptions.items():
             try:
-                await self._doors.node.leave(app.id, channel, self._client, user_id)
+                await self._doors.node.leave(app.id, channel, self._client, user_id, is_counted=is_counted)
             except Exception:
                 logger.exception("socket %s could not leave a channel", self.socket_id)
         self._subscriptions = {}
+        if self._user is not None:
+            user, self._user = self._user, None
+            await user.end()
+
+    # Authorized connections
+
+    def _await_authorization(self, app: Application) -> None:
+        """Give the client some time to show by a signature whose it is, and until then do not count it."""
+        self._doors.unauthorized[app.id] = self._doors.unauthorized.get(app.id, 0) + 1
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(app.settings.authorization_timeout, self._expire)
+
+    def _authorize(self, app: Application) -> None:
+        """Count the client, who has shown it. Raises OVER_QUOTA."""
+        if self._deadline is not None:
+            if app.settings.authorized_connections:
+                self._doors.check_quota(app)
+            self._end_deadline(app)
+
+    def _end_deadline(self, app: Application) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+            self._doors.unauthorized[app.id] -= 1
+            if not self._doors.unauthorized[app.id]:
+                del self._doors.unauthorized[app.id]
+
+    def _expire(self) -> None:
+        if self._app is None or self._is_ended:
+            return
+        self._refuse(NOT_AUTHORIZED())
 
     # Commands
 
@@ -155,36 +228,39 @@ class PusherSession(Session):
         if settings.max_subscriptions and len(self._subscriptions) >= settings.max_subscriptions:
             raise TOO_MANY_SUBSCRIPTIONS(limit=settings.max_subscriptions)
         kind = kind_of(channel)
-        if kind is Kind.USER:
+        if kind is Kind.USER and (self._user is None or channel != USER_PREFIX + self._user.user.id):
             raise USER_CHANNEL(channel=channel)
         member = None
         if kind.needs_auth:
-            self._check_auth(app, command)
+            signed = channel_text(self.socket_id, channel, command.channel_data)
+            _check_auth(app, command.auth, signed)
         if kind is Kind.PRESENCE:
             member = self._member(app, command)
+        if kind.needs_auth:
+            self._authorize(app)
         user_id = member.user_id if member is not None else None
-        await self._doors.node.join(app.id, channel, self._client, member, settings.max_presence_members)
+        await self._doors.node.join(
+            app.id,
+            channel,
+            self._client,
+            member,
+            settings.max_presence_members,
+            is_counted=settings.subscription_counts,
+        )
         self._subscriptions[channel] = user_id
 
-    def _check_auth(self, app: Application, command: Subscribe) -> None:
-        key, colon, signature = command.auth.partition(":")
-        if not colon:
-            raise AUTH_FORMAT()
-        secret = app.secret_of(key)
-        if secret is None:
-            raise AUTH_KEY(key=key[:SHOWN])
-        signed = channel_text(self.socket_id, command.channel, command.channel_data)
-        if not is_signature(secret, signed, signature):
-            raise AUTH_SIGNATURE(signed=signed[:SHOWN], signature=signature[:SHOWN])
-
-    @staticmethod
-    def _member(app: Application, command: Subscribe) -> Member:
+    def _member(self, app: Application, command: Subscribe) -> Member:
+        """Give who the client is in a presence channel: by `channel_data`, or without it by its sign-in."""
         settings, data = app.settings, command.channel_data
-        if data is None:
+        if data is not None:
+            size, member = len(data.encode()), pusher.member(data)
+        elif self._user is not None:
+            user = self._user.user
+            size, member = len(user.info), Member(user.id, user.info)
+        else:
             raise CHANNEL_DATA_MISSING(channel=command.channel)
-        if len(data.encode()) > settings.max_presence_member_bytes:
+        if size > settings.max_presence_member_bytes:
             raise MEMBER_TOO_LARGE(limit=settings.max_presence_member_bytes)
-        member = pusher.member(data)
         if len(member.user_id) > settings.max_presence_user_id_length:
             raise CHANNEL_DATA_INVALID(
                 problem=f"user_id of more than {settings.max_presence_user_id_length} characters"
@@ -197,7 +273,31 @@ class PusherSession(Session):
         user_id = self._subscriptions.pop(channel)
         if user_id is not None:
             await self._settle(channel)
-        await self._doors.node.leave(self._application.id, channel, self._client, user_id)
+        app = self._application
+        await self._doors.node.leave(
+            app.id, channel, self._client, user_id, is_counted=app.settings.subscription_counts
+        )
+
+    async def _sign_in(self, command: SignIn) -> None:
+        app = self._application
+        settings = app.settings
+        _check_auth(app, command.auth, user_text(self.socket_id, command.user_data))
+        user = pusher.user(command.user_data)
+        if len(user.id) > settings.max_user_id_length:
+            raise USER_DATA_INVALID(problem=f"id of more than {settings.max_user_id_length} characters")
+        if self._user is not None and user.id != self._user.user.id:
+            raise SIGNED_IN_ALREADY()
+        self._authorize(app)
+        if self._user is None:
+            signed_in = SignedIn(self._doors.node.online, app, user, self._client)
+            await signed_in.begin()
+            self._user = signed_in
+        self._user.user = user
+        self._reply(SignInSucceeded(command.user_data))
+        count = await self._user.watch(app)
+        if settings.watchlists and count < len(user.watchlist):
+            names = ", ".join(user.watchlist[:count])[:SHOWN]
+            raise WATCHLIST_TOO_LONG(count=len(user.watchlist), limit=settings.max_watchlist, watched=names)
 
     async def _client_event(self, command: ClientEvent) -> None:
         app, channel = self._application, command.channel
@@ -215,4 +315,16 @@ class PusherSession(Session):
         self._check_rate()
         # The sender's id comes from its subscription, never from its frame.
         event = Event(channel, command.name, command.data, self._subscriptions[channel])
-        await self._doors.node.publish(app.id, event, self.socket_id)
+        await self._doors.node.relay(app.id, event, self.socket_id)
+
+
+def _check_auth(app: Application, auth: str, signed: str) -> None:
+    """Check `KEY:SIGNATURE` by the application's secret. Raises AUTH_FORMAT, AUTH_KEY or AUTH_SIGNATURE."""
+    key, colon, signature = auth.partition(":")
+    if not colon:
+        raise AUTH_FORMAT()
+    secret = app.secret_of(key)
+    if secret is None:
+        raise AUTH_KEY(key=key[:SHOWN])
+    if not is_signature(secret, signed, signature):
+        raise AUTH_SIGNATURE(signed=signed[:SHOWN], signature=signature[:SHOWN])

@@ -128,8 +128,13 @@ class Session(ABC):
     def _refuse(self, refusal: Refusal) -> None:
         """Obey nothing more, and close."""
         self._is_ended = True
+        self._count(refusal)
         self._tell(refusal)
         self._client.close(refusal)
+
+    def _count(self, refusal: Refusal) -> None:
+        """Count what was refused to the client."""
+        self._doors.tally.refused(self._app.id if self._app is not None else "", refusal)
 
     # The order of things
 

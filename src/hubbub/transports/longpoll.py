@@ -185,7 +185,8 @@ class LongPolls:
         if self._is_stopping:
             return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR, "reason": SHUTTING_DOWN().message})
         token = request.headers.get("x-phoenix-authtoken")
-        opening = Opening(query.get("app_key", ""), query, request.url.scheme == "https", token)
+        origin = request.headers.get("origin")
+        opening = Opening(query.get("app_key", ""), query, request.url.scheme == "https", token, origin)
         try:
             version = phoenix.version(query.get("vsn"))
             ticket = await admit(self.services.doors, opening)

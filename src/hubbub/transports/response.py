@@ -25,6 +25,8 @@ class Response(msgspec.Struct, frozen=True):
 
 
 EMPTY: Final = Response(200, b"{}")
+ACCEPTED: Final = Response(202, b"{}")
+"""What the old way to publish is answered. Libraries read JSON from a 202 as from a 200."""
 
 
 def refused(refusal: Refusal) -> Response:

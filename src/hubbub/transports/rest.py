@@ -11,10 +11,11 @@ from urllib.parse import unquote
 import msgspec
 
 from hubbub.apps import Application, Apps
-from hubbub.channels import Kind, check_name, kind_of
+from hubbub.channels import Kind, check_name, is_cache, kind_of
 from hubbub.errors import (
     APP_DISABLED,
     ATTRIBUTE_UNKNOWN,
+    CACHE_ELSEWHERE,
     METHOD,
     NOT_FOUND,
     OTHER_APP,
@@ -23,14 +24,17 @@ from hubbub.errors import (
     UNKNOWN_KEY,
     USER_COUNT_ELSEWHERE,
     USER_COUNT_WITHOUT_PREFIX,
+    USER_ID_INVALID,
     USERS_ELSEWHERE,
     Refusal,
 )
 from hubbub.messages import Event
-from hubbub.node import Node
+from hubbub.node.node import Node
+from hubbub.tally import Tally
+from hubbub.transports.budget import Budget
 from hubbub.transports.request import Parameters, Request, parameters, verify
-from hubbub.transports.response import EMPTY, Response, refused
-from hubbub.transports.trigger import Trigger, attributes, batch, trigger
+from hubbub.transports.response import ACCEPTED, EMPTY, Response, refused
+from hubbub.transports.trigger import Trigger, attributes, batch, raw_trigger, trigger
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,11 +44,16 @@ Counts = dict[str, int]
 
 
 class Rest:
-    """Answers requests under `/apps/`. `clock` gives unix seconds."""
+    """Answers requests under `/apps/`, and Python's without it. `clock` gives unix seconds."""
 
-    def __init__(self, apps: Apps, node: Node, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, apps: Apps, node: Node, clock: Callable[[], float] = time.time, tally: Tally | None = None
+    ) -> None:
         self._apps = apps
         self._node = node
+        self._tally = tally if tally is not None else Tally()
+        self.budget = Budget()
+        """What applications may still publish in this second."""
         self._clock = clock
 
     async def answer(self, request: Request) -> Response:
@@ -52,29 +61,52 @@ class Rest:
         try:
             return await self._route(request)
         except Refusal as refusal:
+            self._tally.refused(self._app_of(request), refusal)
             return refused(refusal)
 
+    def _app_of(self, request: Request) -> str:
+        """Give the id of the application that a refused request named by its key, if there is such."""
+        app = self._apps.known(parameters(request).get("auth_key") or "")
+        return app.id if app is not None else ""
+
     async def _route(self, request: Request) -> Response:
-        match request.path.split("/")[2:]:
-            case [app_id, "events"]:
+        match request.path.split("/")[1:]:
+            case ["apps", app_id, "events"]:
                 app, query = await self._admit(request, app_id, b"POST")
                 return await self._publish(app, trigger(request.body, query, app.settings))
-            case [app_id, "batch_events"]:
+            case ["apps", app_id, "batch_events"]:
                 app, _ = await self._admit(request, app_id, b"POST")
                 return await self._publish_batch(app, batch(request.body, app.settings))
-            case [app_id, "channels"]:
+            case ["apps", app_id, "channels"]:
                 app, query = await self._admit(request, app_id, b"GET")
                 return await self._channels(app, query)
-            case [app_id, "channels", name]:
+            case ["apps", app_id, "channels", name]:
                 app, query = await self._admit(request, app_id, b"GET")
                 return await self._channel(app, _name(name, app), attributes(query.get("info")))
-            case [app_id, "channels", name, "users"]:
+            case ["apps", app_id, "channels", name, "users"]:
                 app, query = await self._admit(request, app_id, b"GET")
                 return await self._users(app, _name(name, app))
+            case ["apps", app_id, "users", user_id, "terminate_connections"]:
+                app, _ = await self._admit(request, app_id, b"POST")
+                return await self._terminate(app, unquote(user_id))
+            case ["users", user_id, "terminate_connections"]:
+                # Pusher's Python library, 3.3.4, leaves out whose user it is: the key tells.
+                app, _ = await self._admit(request, None, b"POST")
+                return await self._terminate(app, unquote(user_id))
+            case ["apps", app_id, "channels", name, "events"]:
+                app, query = await self._admit(request, app_id, b"POST")
+                await self._publish(app, raw_trigger(_name(name, app), request.body, query, app.settings))
+                return ACCEPTED
+            case ["apps", app_id, "channels", name, "stats"]:
+                app, _ = await self._admit(request, app_id, b"GET")
+                return await self._stats(app, _name(name, app))
         raise NOT_FOUND()
 
-    async def _admit(self, request: Request, app_id: str, method: bytes) -> tuple[Application, Parameters]:
-        """Give the application that signed the request, and its parameters; raise 401, 403 or 405 otherwise."""
+    async def _admit(self, request: Request, app_id: str | None, method: bytes) -> tuple[Application, Parameters]:
+        """Give the application that signed the request, and its parameters; raise 401, 403 or 405 otherwise.
+
+        It must be the one with `app_id`, as the path has it, unless that is None.
+        """
         if request.method != method:
             raise METHOD(method=request.method.decode("latin-1"), allow=method.decode())
         given = parameters(request)
@@ -84,7 +116,7 @@ class Rest:
         app = await self._apps.by_key(key)
         if app is None:
             raise UNKNOWN_KEY(key=key[:512])
-        if app.id not in (app_id, unquote(app_id)):
+        if app_id is not None and app.id not in (app_id, unquote(app_id)):
             raise OTHER_APP()
         query = verify(request, given, app, key, self._clock())
         if not app.settings.enabled:
@@ -94,8 +126,10 @@ class Rest:
     # Publishing
 
     async def _publish(self, app: Application, asked: Trigger) -> Response:
+        self.budget.spend(app)
+        keep = app.settings.cache_ttl
         for channel in asked.channels:
-            await self._node.publish(app.id, Event(channel, asked.name, asked.data), asked.exclude)
+            await self._node.publish(app.id, Event(channel, asked.name, asked.data), asked.exclude, keep=keep)
         if not asked.info:
             return EMPTY
         return Response(
@@ -103,8 +137,10 @@ class Rest:
         )
 
     async def _publish_batch(self, app: Application, asked: list[Trigger]) -> Response:
+        self.budget.spend(app, len(asked))
+        keep = app.settings.cache_ttl
         for one in asked:
-            await self._node.publish(app.id, Event(one.channels[0], one.name, one.data), one.exclude)
+            await self._node.publish(app.id, Event(one.channels[0], one.name, one.data), one.exclude, keep=keep)
         if not any(one.info for one in asked):
             return EMPTY
         return Response(200, _encode({"batch": [await self._counts(app, one.channels[0], one.info) for one in asked]}))
@@ -126,8 +162,7 @@ class Rest:
         if "user_count" in info and not prefix.startswith(_PRESENCE):
             raise USER_COUNT_WITHOUT_PREFIX()
         _check_attributes(info, app)
-        # The channels of single users are nobody's to list.
-        names = [name for name in await self._node.channels(app.id, prefix) if kind_of(name) is not Kind.USER]
+        names = await self._node.channels(app.id, prefix)
         if "user_count" in info and not info - {"user_count"}:
             counts = await self._node.user_counts(app.id, names)
             found: dict[str, Counts] = {name: {"user_count": count} for name, count in zip(names, counts, strict=True)}
@@ -138,15 +173,36 @@ class Rest:
     async def _channel(self, app: Application, channel: str, info: frozenset[str]) -> Response:
         if "user_count" in info and kind_of(channel) is not Kind.PRESENCE:
             raise USER_COUNT_ELSEWHERE()
-        _check_attributes(info, app)
-        is_occupied = await self._node.is_occupied(app.id, channel)
-        return Response(200, _encode({"occupied": is_occupied, **await self._counts(app, channel, info)}))
+        if "cache" in info and not is_cache(channel):
+            raise CACHE_ELSEWHERE()
+        _check_attributes(info - {"cache"}, app)
+        told: dict[str, object] = {"occupied": await self._node.is_occupied(app.id, channel)}
+        told |= await self._counts(app, channel, info)
+        if "cache" in info:
+            kept = await self._node.recall(app.id, channel)
+            told["cache"] = None if kept is None else {"data": kept.event.data, "ttl": kept.seconds}
+        return Response(200, _encode(told))
+
+    async def _stats(self, app: Application, channel: str) -> Response:
+        count = await self._node.subscription_count(app.id, channel)
+        told: dict[str, object] = {"occupied": count > 0}
+        if kind_of(channel) is Kind.PRESENCE:
+            told["user_count"] = (await self._node.user_counts(app.id, [channel]))[0]
+        return Response(200, _encode(told | {"connection_count": count}))
 
     async def _users(self, app: Application, channel: str) -> Response:
         if kind_of(channel) is not Kind.PRESENCE:
             raise USERS_ELSEWHERE()
         users = await self._node.users(app.id, channel)
         return Response(200, _encode({"users": [{"id": user_id} for user_id in users]}))
+
+    # Users
+
+    async def _terminate(self, app: Application, user_id: str) -> Response:
+        if not 0 < len(user_id) <= app.settings.max_user_id_length:
+            raise USER_ID_INVALID(user_id=user_id[:256])
+        await self._node.online.terminate(app.id, user_id)
+        return EMPTY
 
 
 def _name(escaped: str, app: Application) -> str:

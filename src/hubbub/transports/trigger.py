@@ -14,6 +14,7 @@ from hubbub.channels import check_name
 from hubbub.errors import (
     BATCH_TOO_LARGE,
     BODY_INVALID,
+    DATA_NOT_TEXT,
     DATA_TOO_LARGE,
     EVENT_NAME_EMPTY,
     EVENT_NAME_RESERVED,
@@ -71,6 +72,15 @@ def trigger(body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
     given.info = query.get("info") if given.info is None else given.info
     data = _text(given.data)
     return _checked(given, query.get("data") if data is None else data, settings)
+
+
+def raw_trigger(channel: str, body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
+    """Read the body of the old `POST /channels/NAME/events`, which is the data itself. Raises the 400 or 413."""
+    try:
+        data = body.decode()
+    except UnicodeDecodeError:
+        raise DATA_NOT_TEXT() from None
+    return _checked(_Body(name=query.get("name"), channel=channel, socket_id=query.get("socket_id")), data, settings)
 
 
 def batch(body: bytes, settings: AppSettings) -> list[Trigger]:

@@ -232,7 +232,13 @@ class WebSocket(asyncio.Protocol):
             self._early = bytearray()
             self._services.wheel.watch(self, self._services.settings.head_timeout)
             given = parameters(query)
-            opening = Opening(given.get("app_key", ""), given, self._is_secure(request), token_of(request))
+            opening = Opening(
+                given.get("app_key", ""),
+                given,
+                self._is_secure(request),
+                token_of(request),
+                first(request, "Origin"),
+            )
             eager.start(self._admit(opening, response))
             return
         if response.status_code == UPGRADE_REQUIRED.status:
@@ -241,9 +247,13 @@ class WebSocket(asyncio.Protocol):
             response.headers["Content-Length"] = str(len(response.body))
         self._protocol.send_response(response)
         self._send()
-        if response.status_code != 101:
-            return
-        self._begin(self._services.settings.ping_after)
+        if response.status_code == 101:
+            self._begin(self._services.settings.ping_after)
+            self._enter(request)
+
+    def _enter(self, request: Request) -> None:
+        """Let a Pusher client in."""
+        path, _, query = request.path.partition("?")
         key = path.removeprefix(PUSHER_PREFIX)
         if not path.startswith(PUSHER_PREFIX) or not key or "/" in key:
             # An HTTP error would look like a network fault to clients, which would come back for ever.
@@ -251,7 +261,7 @@ class WebSocket(asyncio.Protocol):
             self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
             self.close(refusal)
             return
-        opening = Opening(unquote(key), parameters(query), self._is_secure(request))
+        opening = Opening(unquote(key), parameters(query), self._is_secure(request), origin=first(request, "Origin"))
         self._session = session = PusherSession(self._services.doors, self, opening)
         session.begin()
 

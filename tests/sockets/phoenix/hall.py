@@ -11,7 +11,7 @@ from hubbub.apps import Application, Apps, KeyPair
 from hubbub.engine.memory import Memory
 from hubbub.errors import UNAUTHENTICATED
 from hubbub.hub.hub import Hub
-from hubbub.node import Node
+from hubbub.node.node import Node
 from hubbub.session.doors import Doors
 from hubbub.settings import AppSettings, Settings
 from hubbub.transports.proxies import Proxies

@@ -1,0 +1,22 @@
+"""Requests to the signed API that come by a path outside `/apps/`, and so through the site.
+
+There is one: Pusher's Python library, 3.3.4, asks to end a user's connections without saying of which application.
+"""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubbub.transports import request, rest
+
+TERMINATE_PATH: Final = "/users/{user_id:path}/terminate_connections"
+
+
+async def answer(api: rest.Rest, asked: Request) -> Response:
+    """Let the signed API answer a request as it came: a signature is over the path with its escapes."""
+    path, query = asked.scope["raw_path"], asked.scope["query_string"]
+    target = path + b"?" + query if query else path
+    found = await api.answer(request.Request(asked.method.encode(), target, await asked.body()))
+    headers = {"Allow": found.allow} if found.allow else None
+    return Response(found.body, found.status, headers, found.content_type.decode())
