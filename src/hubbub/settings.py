@@ -114,9 +114,16 @@ class DeclaredApp(AppSettings, frozen=True, extra="forbid"):
     key: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Its public key, in `/app/KEY`.")
     secret: SecretStr = Field(min_length=1, description="Its secret, which signs. Never logged.")
     client_events: bool = Field(True, description="As above, but on by default here.")
-    webhook_url: str | None = Field(
-        None, pattern=r"^https?://", description="An endpoint that hears of everything by webhooks."
+    webhook_url: SecretStr | None = Field(
+        None, description="An endpoint that hears of everything by webhooks, `http://…` or `https://…`."
     )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _webhook_url_is_one(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and re.match(r"https?://[^/]", value.get_secret_value()) is None:
+            raise ValueError("must begin with http:// or https:// and name a host")
+        return value
 
 
 class Settings(BaseSettings):
