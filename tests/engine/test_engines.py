@@ -1,22 +1,38 @@
 """What every engine must do, run over each."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
 from msgspec import Raw
 
 from hubbub.engine.memory import Memory
-from hubbub.engine.seam import Engine, Transition
+from hubbub.engine.seam import Cached, Engine, Transition
 from hubbub.errors import PRESENCE_FULL, Refusal
-from hubbub.messages import Member
+from hubbub.messages import Event, Member
 
 ANN, BOB = Member("ann", Raw(b'{"name":"Ann"}')), Member("bob")
 
 
+class Clock:
+    """Seconds that pass when the test wants it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 @pytest.fixture(params=[Memory])
-async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
-    engine: Engine = request.param()
+async def engine(request: pytest.FixtureRequest, clock: Clock) -> AsyncIterator[Engine]:
+    engine: Engine = request.param(clock)
     await engine.start(lambda _: None)
     yield engine
     await engine.stop()
@@ -102,3 +118,109 @@ async def test_many_who_enter_at_once_see_one_transition(engine: Engine) -> None
     await enter(engine, "presence-x", occupies=True)
     seen = await asyncio.gather(*(enter(engine, "presence-x", ANN) for _ in range(20)))
     assert sum(one.member is not None for one in seen) == 1
+
+
+async def test_many_channels_are_looked_at_at_once_in_the_order_asked(engine: Engine) -> None:
+    for channel in ("b", "presence-c"):
+        await enter(engine, channel, occupies=True)
+    assert await engine.occupied("1", ["a", "b", "presence-c", "b"]) == [False, True, True, True]
+    assert await engine.occupied("1", []) == []
+    assert await engine.occupied("2", ["b"]) == [False]
+
+
+# What cache channels keep
+
+NEWS = Event("cache-news", "headline", '{ "t": "hi" }')
+
+
+async def test_the_last_event_of_a_channel_is_kept_for_its_time(engine: Engine, clock: Clock) -> None:
+    assert await engine.recall("1", "cache-news") is None
+    await engine.remember("1", NEWS, 60)
+    assert await engine.recall("1", "cache-news") == Cached(NEWS, 60)
+    clock.now += 0.5
+    assert await engine.recall("1", "cache-news") == Cached(NEWS, 60)
+    clock.now += 59
+    assert await engine.recall("1", "cache-news") == Cached(NEWS, 1)
+    clock.now += 0.5
+    assert await engine.recall("1", "cache-news") is None
+
+
+async def test_the_next_event_takes_its_place_and_begins_anew(engine: Engine, clock: Clock) -> None:
+    await engine.remember("1", NEWS, 60)
+    clock.now += 50
+    later = Event("cache-news", "other", "2")
+    await engine.remember("1", later, 20)
+    assert await engine.recall("1", "cache-news") == Cached(later, 20)
+    clock.now += 19
+    assert await engine.recall("1", "cache-news") == Cached(later, 1)
+    clock.now += 1
+    assert await engine.recall("1", "cache-news") is None, "the one before is not there any more"
+
+
+async def test_each_channel_of_each_application_keeps_its_own(engine: Engine) -> None:
+    await engine.remember("1", NEWS, 60)
+    await engine.remember("1", Event("cache-b", "n", "b"), 60)
+    await engine.remember("2", Event("cache-news", "n", "of another"), 60)
+    kept = [
+        await engine.recall(app, name)
+        for app, name in (("1", "cache-news"), ("1", "cache-b"), ("2", "cache-news"), ("2", "cache-b"))
+    ]
+    assert [one and one.event.data for one in kept] == ['{ "t": "hi" }', "b", "of another", None]
+
+
+async def test_what_is_kept_does_not_occupy_a_channel(engine: Engine) -> None:
+    await engine.remember("1", NEWS, 60)
+    assert await engine.occupied("1", ["cache-news"]) == [False]
+    assert await engine.channels("1", "") == []
+    await enter(engine, "cache-news", occupies=True)
+    await leave(engine, "cache-news", vacates=True)
+    assert await engine.recall("1", "cache-news") == Cached(NEWS, 60)
+
+
+async def test_many_who_find_nothing_are_one_for_some_time(engine: Engine, clock: Clock) -> None:
+    assert [await engine.miss("1", "cache-news", 10) for _ in range(3)] == [True, False, False]
+    assert await engine.miss("1", "cache-other", 10)
+    assert await engine.miss("2", "cache-news", 10)
+    clock.now += 9.9
+    assert not await engine.miss("1", "cache-news", 10)
+    clock.now += 0.1
+    assert [await engine.miss("1", "cache-news", 10) for _ in range(2)] == [True, False]
+
+
+async def test_what_is_missed_after_something_was_kept_is_missed_anew(engine: Engine, clock: Clock) -> None:
+    assert await engine.miss("1", "cache-news", 10)
+    await engine.remember("1", NEWS, 1)
+    clock.now += 1
+    assert await engine.recall("1", "cache-news") is None
+    assert await engine.miss("1", "cache-news", 10)
+
+
+async def test_memory_does_not_grow_by_what_nobody_asks_for_again(clock: Clock) -> None:
+    """A thousand a second for a minute leave no more behind than those whose time is not over."""
+    engine, a_second = Memory(clock), 1000
+    tracemalloc.start()
+    sizes = []
+    for second in range(60):
+        for number in range(a_second):
+            await engine.remember("1", Event(f"cache-{second}-{number}", "n", "x" * 100), 5)
+            await engine.miss("1", f"cache-missed-{second}-{number}", 5)
+        clock.now += 1
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[-1] < 2 * sizes[10], sizes
+
+
+async def test_different_times_do_not_hold_each_other_up(clock: Clock) -> None:
+    """What is kept long, of one application, comes before what is kept shortly, of another."""
+    engine = Memory(clock)
+    for number in range(10):
+        await engine.remember("long", Event(f"cache-{number}", "n", "x"), 1800)
+    tracemalloc.start()
+    sizes = []
+    for second in range(60):
+        for number in range(500):
+            await engine.remember("short", Event(f"cache-{second}-{number}", "n", "x" * 100), 5)
+        clock.now += 1
+        sizes.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert sizes[-1] < 2 * sizes[10], sizes

@@ -17,6 +17,32 @@ def test_a_use_that_was_refused_does_not_count() -> None:
     assert rate.use(1.0)
 
 
+def test_several_at_once_are_counted_all_or_none() -> None:
+    rate = Rate(5)
+    assert rate.use(0.0, 3)
+    assert not rate.use(0.1, 3), "two are left"
+    assert rate.use(0.2, 2), "what was refused left them"
+    assert not rate.use(0.3)
+    assert rate.use(0.4, 0), "none is never too many"
+    assert rate.use(1.0, 5)
+    assert not rate.use(1.0)
+
+
+def test_more_than_the_limit_never_fit() -> None:
+    rate = Rate(2)
+    assert not rate.use(0.0, 3)
+    assert not rate.use(100.0, 3)
+    assert rate.use(100.0, 2)
+
+
+def test_a_second_begins_with_the_first_use_also_a_refused_one() -> None:
+    rate = Rate(2)
+    assert not rate.use(0.0, 3)
+    assert rate.use(0.9, 2)
+    assert not rate.use(0.95)
+    assert rate.use(1.0, 2)
+
+
 def test_a_pace_lets_some_through_at_once_and_then_so_many_a_second() -> None:
     pace = Pace(at_once=3, per_second=2)
     assert [pace.use(100.0) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]

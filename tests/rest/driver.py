@@ -259,7 +259,8 @@ class Listener:
             proof = hmac.new(self._keys.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
             data["auth"] = f"{self._keys.key}:{proof}"
         await self._socket.send(json.dumps({"event": "pusher:subscribe", "data": data}))
-        frame = await self.frame()
+        while (frame := await self.frame())["event"] == "pusher_internal:subscription_count":
+            pass  # of a channel before
         assert frame["event"] == "pusher_internal:subscription_succeeded", frame
 
     async def frame(self) -> Any:

@@ -12,7 +12,9 @@ from websockets.streams import StreamReader
 
 from hubbub.errors import Refusal
 from hubbub.messages import (
+    CacheMissed,
     ClientEvent,
+    Counted,
     Event,
     Fact,
     Member,
@@ -22,11 +24,16 @@ from hubbub.messages import (
     Pong,
     Refused,
     Reply,
+    SignIn,
+    SignInSucceeded,
     Subscribe,
     Subscribed,
     SubscriptionRefused,
     Unsubscribe,
+    Watched,
     Welcome,
+    WentOffline,
+    WentOnline,
 )
 from hubbub.protocols import pusher
 from hubbub.transports.frames import PUSHER, frame
@@ -48,6 +55,9 @@ ENTRIES = [
     "channel",
     "auth",
     "channel_data",
+    "user_data",
+    "watchlist",
+    "id",
     "user_id",
     "user_info",
     "presence-room",
@@ -62,11 +72,21 @@ values: st.SearchStrategy[Any] = st.recursive(
 )
 documents = values.map(json.dumps)
 subscriptions = st.fixed_dictionaries(
-    {}, optional={"channel": words | values, "auth": words | values, "channel_data": documents | values}
+    {},
+    optional={
+        "channel": words | values,
+        "auth": words | values,
+        "channel_data": documents | values,
+        "user_data": documents | values,
+    },
 )
 frames = st.fixed_dictionaries(
     {"event": words | values},
     optional={"data": subscriptions | subscriptions.map(json.dumps) | values, "channel": words | values},
+)
+user_data = st.fixed_dictionaries(
+    {},
+    optional={"id": words | values, "user_info": values, "watchlist": st.lists(words | values) | values, "more": values},
 )
 channel_data = st.fixed_dictionaries({}, optional={"user_id": words | values, "user_info": values, "more": values})
 objects = st.dictionaries(st.text(), values.filter(lambda value: "NaN" not in json.dumps(value)), max_size=3)
@@ -103,8 +123,13 @@ def decoded(text: str) -> object:
 @example('{"event":"client-x","channel":"c","data":' + "1" * 100_000 + "}")
 @example('{"event":"pusher:subscribe","data":{"channel":' + "1" * 100_000 + "}}")
 @example('{"event":"client-x","channel":"c","data":"\ud800"}')
+@example('{"event":"pusher:signin"}')
+@example('{"event":"pusher:signin","data":null}')
+@example('{"event":"pusher:signin","data":"' + "[" * 50_000 + '"}')
+@example('{"event":"pusher:signin","data":{"auth":' + "1" * 100_000 + "}}")
+@example('{"event":"pusher:signin","data":{"auth":"","user_data":"\ud800"}}')
 def test_a_frame_is_a_command_or_is_refused(text: str) -> None:
-    assert isinstance(decoded(text), Subscribe | Unsubscribe | ClientEvent | Ping | Pong | None)
+    assert isinstance(decoded(text), Subscribe | Unsubscribe | ClientEvent | SignIn | Ping | Pong | None)
 
 
 @many
@@ -125,6 +150,52 @@ def test_channel_data_is_a_member_or_is_refused(text: str) -> None:
     assert member.user_id
     assert json.loads(bytes(member.info)) is None or isinstance(json.loads(bytes(member.info)), dict)
     json.loads(pusher.encode(MemberAdded("presence-room", member)))
+
+
+@many
+@given(anything | documents | user_data.map(json.dumps) | near(user_data))
+@example("[" * 100_000)
+@example('{"id":"1","user_info":' + '{"a":' * 100_000 + "1" + "}" * 100_000 + "}")
+@example('{"id":"1","user_info":{"a":' + "1" * 100_000 + "}}")
+@example('{"id":"1","watchlist":' + "[" * 100_000 + "]" * 100_000 + "}")
+@example('{"id":' + "1" * 100_000 + "}")
+@example('{"id":"1","watchlist":[-' + "1" * 5_000 + "]}")
+@example('{"id":"1","watchlist":["' + '","'.join(map(str, range(5_000))) + '"]}')
+@example('{"id":"\ud800"}')
+@example('{"id":"1","user_info":{"a":1e999}}')
+@example('{"id":"1","user_info":\n null }')
+def test_user_data_is_a_user_or_is_refused(text: str) -> None:
+    try:
+        user = pusher.user(text)
+    except Refusal as refusal:
+        refusal.message.encode()
+        return
+    assert user.id
+    assert all(user.watchlist)
+    assert len(set(user.watchlist)) == len(user.watchlist)
+    assert json.loads(bytes(user.info)) is None or isinstance(json.loads(bytes(user.info)), dict)
+    json.loads(pusher.encode(MemberAdded("presence-room", Member(user.id, user.info))))
+    json.loads(pusher.encode(SignInSucceeded(text)))
+    json.loads(pusher.encode(Watched(user.watchlist, ())))
+
+
+@many
+@given(st.text(min_size=1), infos, st.lists(st.text(min_size=1) | st.integers(-(2**53), 2**53)))
+def test_a_user_is_read_as_it_was_written(user_id: str, info: dict[str, Any] | None, watchlist: list[Any]) -> None:
+    user = pusher.user(json.dumps({"id": user_id, "user_info": info, "watchlist": watchlist}))
+    assert user.id == user_id
+    assert json.loads(bytes(user.info)) == info
+    assert list(user.watchlist) == list(dict.fromkeys(map(str, watchlist)))
+
+
+@many
+@given(st.text(), st.text(), st.booleans())
+def test_a_sign_in_is_read_as_it_was_written(auth: str, about: str, is_text: bool) -> None:
+    data: object = {"auth": auth, "user_data": about}
+    said = {"event": "pusher:signin", "data": json.dumps(data) if is_text else data}
+    assert pusher.decode(json.dumps(said)) == SignIn(auth, about)
+    told = json.loads(pusher.encode(SignInSucceeded(about)))
+    assert json.loads(told["data"]) == {"user_data": about}
 
 
 def version_or_code(text: str) -> int | None:
@@ -196,6 +267,12 @@ messages: st.SearchStrategy[Fact | Reply] = st.one_of(
     st.builds(SubscriptionRefused, words, st.text(), st.integers(400, 599)),
     st.builds(Ping),
     st.builds(Pong),
+    st.builds(SignInSucceeded, st.text()),
+    st.builds(Watched, st.lists(words).map(tuple), st.lists(words).map(tuple)),
+    st.builds(WentOnline, words, words),
+    st.builds(WentOffline, words, words),
+    st.builds(CacheMissed, words),
+    st.builds(Counted, words, st.integers(0, 2**31)),
 )
 
 

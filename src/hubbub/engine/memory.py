@@ -1,5 +1,6 @@
 """The engine of a single node: dictionaries. Nothing here ever waits."""
 
+import heapq
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from hubbub.errors import PRESENCE_FULL
 from hubbub.messages import Envelope, Event, Member
 
 Members = dict[str, Member]
+Place = tuple[str, str]
 
 
 class Memory:
@@ -17,9 +19,12 @@ class Memory:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._channels: dict[str, dict[str, Members]] = {}
-        # By application and channel, with the time at which each ends; the one noted longest ago comes first.
-        self._cached: dict[tuple[str, str], tuple[Event, float]] = {}
-        self._missed: dict[tuple[str, str], float] = {}
+        # By application and channel, with the time at which each ends.
+        self._cached: dict[Place, tuple[Event, float]] = {}
+        self._missed: dict[Place, float] = {}
+        # When to look whether a place has ended, each place once: what is noted anew meanwhile is looked at again.
+        self._cached_ends: list[tuple[float, Place]] = []
+        self._missed_ends: list[tuple[float, Place]] = []
 
     async def start(self, receive: Callable[[Envelope], None]) -> None:
         """Nothing will be received: there is no other node."""
@@ -86,34 +91,33 @@ class Memory:
     async def remember(self, app_id: str, event: Event, seconds: int) -> None:
         """See `Engine.remember`."""
         place, now = (app_id, event.channel), self._clock()
-        # Each that is noted takes away two that are over, so that what nobody recalls does not stay.
-        for _ in range(2):
-            if (oldest := next(iter(self._cached), None)) is not None and self._cached[oldest][1] <= now:
-                del self._cached[oldest]
-        self._cached.pop(place, None)
+        while self._cached_ends and self._cached_ends[0][0] <= now:
+            _, due = heapq.heappop(self._cached_ends)
+            ends = self._cached[due][1]
+            if ends <= now:
+                del self._cached[due]
+            else:
+                heapq.heappush(self._cached_ends, (ends, due))
         self._missed.pop(place, None)
+        if place not in self._cached:
+            heapq.heappush(self._cached_ends, (now + seconds, place))
         self._cached[place] = (event, now + seconds)
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:
         """See `Engine.recall`."""
-        kept = self._cached.get((app_id, channel))
-        if kept is None:
-            return None
-        event, ends = kept
+        event, ends = self._cached.get((app_id, channel), (None, 0.0))
         left = ends - self._clock()
-        if left <= 0:
-            del self._cached[app_id, channel]
-            return None
-        return Cached(event, math.ceil(left))
+        return Cached(event, math.ceil(left)) if event is not None and left > 0 else None
 
     async def miss(self, app_id: str, channel: str, seconds: int) -> bool:
         """See `Engine.miss`."""
         place, now = (app_id, channel), self._clock()
-        for _ in range(2):
-            if (oldest := next(iter(self._missed), None)) is not None and self._missed[oldest] <= now:
-                del self._missed[oldest]
-        if self._missed.get(place, 0.0) > now:
+        while self._missed_ends and self._missed_ends[0][0] <= now:
+            _, due = heapq.heappop(self._missed_ends)
+            if self._missed.get(due, math.inf) <= now:
+                del self._missed[due]
+        if place in self._missed:
             return False
-        self._missed.pop(place, None)
         self._missed[place] = now + seconds
+        heapq.heappush(self._missed_ends, (now + seconds, place))
         return True

@@ -29,6 +29,8 @@ from hubbub.messages import (
     Subscribed,
     Terminated,
     Vacated,
+    WentOffline,
+    WentOnline,
 )
 from hubbub.node.counts import Counts
 from hubbub.node.gates import Gates
@@ -87,7 +89,7 @@ class Node:
 
     async def relay(self, app_id: str, event: Event, socket_id: str, *, to_sender: bool = False) -> None:
         """Send a client's event to the others in its channel, and where its protocol wants that, to itself."""
-        await self._record(app_id, event, socket_id)
+        await self._record(app_id, event, socket_id=socket_id)
         await self._send(app_id, event, None if to_sender else socket_id)
 
     async def join(
@@ -116,13 +118,15 @@ class Node:
                 members.setdefault(member.user_id, member)
             kept = await self._engine.recall(app_id, channel) if is_cache(channel) else None
             transition = await self._enter(app_id, channel, here, member, limit)
-            if transition.channel:
-                await self._record(app_id, Occupied(channel))
+            facts: list[Fact] = [Occupied(channel)] if transition.channel else []
             if transition.member is not None:
-                await self._record(app_id, MemberAdded(channel, transition.member))
+                facts.append(MemberAdded(channel, transition.member))
             last: Event | CacheMissed | None = kept.event if kept is not None else None
             if kept is None and is_cache(channel):
-                last = await self._miss(app_id, channel)
+                last = CacheMissed(channel)
+                if await self._is_first_miss(app_id, channel):
+                    facts.append(last)
+            await self._record(app_id, *facts)
             # From here to the reply nothing waits: no event can overtake it.
             self.hub.add(app_id, channel, connection, member.user_id if member is not None else None)
             if welcome is not None:
@@ -154,10 +158,12 @@ class Node:
                 finally:
                     if here is None:
                         await self._engine.unsubscribe(app_id, channel)
+            facts: list[Fact] = []
             if transition.member is not None:
-                await self._record(app_id, MemberRemoved(channel, transition.member))
+                facts.append(MemberRemoved(channel, transition.member))
             if transition.channel:
-                await self._record(app_id, Vacated(channel))
+                facts.append(Vacated(channel))
+            await self._record(app_id, *facts)
         if transition.member is not None:
             await self._publish_membership(app_id, MemberRemoved(channel, transition.member))
         if transition.channel:
@@ -218,16 +224,12 @@ class Node:
                 await self._engine.unsubscribe(app_id, channel)
             raise
 
-    async def _miss(self, app_id: str, channel: str) -> CacheMissed:
-        """Give what a cache channel that keeps nothing shows to who joins it; of many at once one is recorded."""
-        missed = CacheMissed(channel)
+    async def _is_first_miss(self, app_id: str, channel: str) -> bool:
+        """Tell whether nobody has found this cache channel empty for a while."""
         try:
-            is_first = await self._engine.miss(app_id, channel, MISS_SECONDS)
+            return await self._engine.miss(app_id, channel, MISS_SECONDS)
         except Refusal:
-            is_first = True  # better told twice than never
-        if is_first:
-            await self._record(app_id, missed)
-        return missed
+            return True  # better told twice than never
 
     async def _count(self, app_id: str, channel: str) -> None:
         """Tell a channel that its number of subscriptions has changed; the change itself stands."""
@@ -238,9 +240,9 @@ class Node:
         except Refusal as refusal:
             logger.warning("a channel was not told its number of subscriptions: %s", refusal.message)
 
-    async def _record(self, app_id: str, fact: Fact, socket_id: str = "") -> None:
-        if self._recorder is not None and self._recorder.concerns(app_id):
-            await self._recorder.record(app_id, fact, socket_id)
+    async def _record(self, app_id: str, *facts: Fact, socket_id: str = "") -> None:
+        if facts and self._recorder is not None and self._recorder.concerns(app_id):
+            await self._recorder.record(app_id, *facts, socket_id=socket_id)
 
     async def _send(self, app_id: str, event: Event, exclude: str | None) -> None:
         self._deliver(app_id, event, exclude)
@@ -273,6 +275,8 @@ class Node:
         match envelope.fact:
             case Terminated(_, user_id):
                 self.online.close(envelope.app_id, user_id)
+            case WentOnline() | WentOffline() as fact:
+                self.online.hear(envelope.app_id, fact)
             case fact:
                 self._deliver(envelope.app_id, fact, envelope.exclude)
 

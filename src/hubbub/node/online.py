@@ -12,7 +12,7 @@ from hubbub.engine.seam import Engine
 from hubbub.errors import USER_TERMINATED, Refusal
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
-from hubbub.messages import Envelope, Fact, Refused, Terminated, WentOffline, WentOnline
+from hubbub.messages import Envelope, Refused, Terminated, WentOffline, WentOnline
 from hubbub.node.gates import Gates
 
 logger = logging.getLogger("hubbub.node")
@@ -26,6 +26,8 @@ class Online:
         self._engine = engine
         self._gates = gates
         self._connections: dict[tuple[str, str], dict[Connection, None]] = {}
+        # What was told of users while somebody waits to be told how they are: newer than the answer may be.
+        self._heard: list[dict[tuple[str, str], bool]] = []
 
     async def sign_in(self, app_id: str, user_id: str, connection: Connection) -> None:
         """Count a connection as the user's; the first in the cluster is told to who watches."""
@@ -74,6 +76,8 @@ class Online:
         watching nobody.
         """
         watched: list[str] = []
+        heard: dict[tuple[str, str], bool] = {}
+        self._heard.append(heard)
         try:
             for user_id in user_ids:
                 topic = about(user_id)
@@ -82,10 +86,14 @@ class Online:
                         await self._engine.subscribe(app_id, topic)
                     self._hub.add(app_id, topic, connection)
                 watched.append(user_id)
-            told(await self._engine.occupied(app_id, list(map(about, watched))))
+            topics = list(map(about, watched))
+            states = await self._engine.occupied(app_id, topics)
+            told([heard.get((app_id, topic), state) for topic, state in zip(topics, states, strict=True)])
         except BaseException:
             await self.unwatch(app_id, watched, connection)
             raise
+        finally:
+            self._heard = [one for one in self._heard if one is not heard]
 
     async def unwatch(self, app_id: str, user_ids: Iterable[str], connection: Connection) -> None:
         """Let it hear no more."""
@@ -113,8 +121,14 @@ class Online:
             self._connections
         )
 
-    async def _tell(self, app_id: str, fact: Fact) -> None:
+    def hear(self, app_id: str, fact: WentOnline | WentOffline) -> None:
+        """Tell those here who watch a user of what happened, here or on another node."""
+        for heard in self._heard:
+            heard[app_id, fact.channel] = isinstance(fact, WentOnline)
         self._hub.deliver(app_id, fact)
+
+    async def _tell(self, app_id: str, fact: WentOnline | WentOffline) -> None:
+        self.hear(app_id, fact)
         try:
             await self._engine.publish(Envelope(app_id, fact))
         except Refusal as refusal:

@@ -162,6 +162,7 @@ class WebSocket(asyncio.Protocol):
         """Close soon with this refusal's code and text; log its cause, if it has one."""
         if refusal.reason is INTERNAL and refusal.__cause__ is not None:
             _logger.error("a connection is closed for a fault of ours", exc_info=refusal.__cause__)
+        self._is_closing = True
         asyncio.get_running_loop().call_soon(self._close, refusal.code or CloseCode.INTERNAL_ERROR, refusal.message)
 
     def resume(self) -> None:
