@@ -12,6 +12,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import requests
 from hubbub.accounts.accounts import Accounts
 from hubbub.accounts.domain import OPERATOR
 from hubbub.store import Store
+from hubbub.webhooks.seam import Attempt, NewDelivery, State
 from running import Running
 
 LIMIT = 20.0  # seconds
@@ -169,6 +171,22 @@ class Tenants(Running):
                 "event": "new_message",
             },
         )
+
+    def with_webhook(self, world: World, url: str = "https://hooks.invalid/") -> World:
+        """Give a world whose application has a webhook, which leads nowhere unless told, and a delivery that failed."""
+        there = f"/organizations/{world.slots['organization']}/applications/{world.slots['application']}"
+        endpoint = self.data("POST", f"{there}/webhooks", "ada", json={"url": url})["id"]
+        delivery = asyncio.run(self._deliver(world.slots["application"], endpoint))
+        slots = {**world.slots, "endpoint": str(endpoint), "delivery": str(delivery)}
+        return msgspec.structs.replace(world, slots=slots)
+
+    async def _deliver(self, app_id: str, endpoint_id: int) -> int:
+        store, now = Store.open(self.database_url), datetime.now(UTC)
+        body = '{"time_ms":1,"events":[{"name":"channel_occupied","channel":"chat"}]}'
+        [made] = await store.outbox.make([NewDelivery(app_id, endpoint_id, 1, ("chat",), body, "key", "signature", ())])
+        await store.outbox.attempted([Attempt(made, now, 12, State.FAILED, 500, "", "Oh no")])
+        await store.close()
+        return made
 
 
 @pytest.fixture(scope="session")

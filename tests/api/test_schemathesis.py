@@ -27,15 +27,19 @@ LIMIT = 240  # seconds: it takes a tenth of it
 
 def settings(tenants: Tenants) -> str:
     """Give the configuration: the paths name what is there, and what is archived is not what others need."""
-    world = tenants.world()
+    world = tenants.with_webhook(tenants.world())
     token = tenants.data("POST", "/users/pete@example.com/tokens", "rosa")
     slots = {**world.slots, "user_id": world.slots["member"], "token": str(token["id"])}
-    names = ("organization", "application", "user_id", "token", "key", "borrower")
+    names = ("organization", "application", "user_id", "token", "key", "borrower", "endpoint", "delivery")
     lines = ["[parameters]", *(f'"path.{name}" = "{slots[name]}"' for name in names)]
     for path in ("/organizations/{organization}", "/organizations/{organization}/applications/{application}"):
         doomed = tenants.world()
         lines += ["[[operations]]", f'include-name = "DELETE {path}"', "[operations.parameters]"]
         lines += [f'"path.{name}" = "{doomed.slots[name]}"' for name in names[:2]]
+    doomed = tenants.with_webhook(world)
+    path = "/organizations/{organization}/applications/{application}/webhooks/{endpoint}"
+    lines += ["[[operations]]", f'include-name = "DELETE {path}"', "[operations.parameters]"]
+    lines += [f'"path.endpoint" = "{doomed.slots["endpoint"]}"']
     return "\n".join(lines)
 
 
@@ -63,4 +67,4 @@ def test_no_request_that_can_be_made_up_gets_an_answer_that_is_not_documented(te
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 34" in done.stdout, done.stdout
+    assert "Tested: 43" in done.stdout, done.stdout

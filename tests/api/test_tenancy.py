@@ -42,6 +42,7 @@ def but(statuses: tuple[int, ...], done: int) -> tuple[int, ...]:
 
 MEMBER = {"user_id": "{member}"}
 NAME = {"name": "Renamed"}
+HOOK = {"url": "https://elsewhere.invalid/"}
 
 CALLS: Final = {
     "GET /me": Call(ANYBODY),
@@ -75,6 +76,15 @@ CALLS: Final = {
     f"POST {APPLICATION}/ownerships": Call(but(OWNER, 201), {"organization": "{initech}"}),
     # The borrower gives back what the owner may take back.
     f"DELETE {APPLICATION}/ownerships/{{borrower}}": Call((404, 403, 403, 204, 204, 204)),
+    f"GET {APPLICATION}/webhooks": Call(OWNER),
+    f"POST {APPLICATION}/webhooks": Call(but(OWNER, 201), HOOK),
+    f"GET {APPLICATION}/webhooks/{{endpoint}}": Call(OWNER),
+    f"PATCH {APPLICATION}/webhooks/{{endpoint}}": Call(OWNER, HOOK),
+    f"DELETE {APPLICATION}/webhooks/{{endpoint}}": Call(but(OWNER, 204)),
+    f"GET {APPLICATION}/webhook_deliveries": Call(OWNER),
+    f"POST {APPLICATION}/webhook_deliveries/resend_failed": Call(OWNER),
+    f"GET {APPLICATION}/webhook_deliveries/{{delivery}}": Call(OWNER),
+    f"POST {APPLICATION}/webhook_deliveries/{{delivery}}/resend": Call(OWNER),
     f"GET {APPLICATION}/event/presence_list": Call(HOLDER),
     f"POST {APPLICATION}/event/presence_list": Call(HOLDER),
     f"POST {APPLICATION}/event/{{event}}": Call((404, 403, 204, 204, 204, 204), {"text": "Hello"}),
@@ -110,6 +120,7 @@ def state(server: Tenants, world: World) -> list[Any]:
     here = f"/organizations/{world.acme['id']}"
     there = f"{here}/applications/{world.application['id']}"
     paths = [here, f"{here}/enrollments", f"{here}/applications", f"{there}/keys", f"{there}/ownerships"]
+    paths += [f"{there}/webhooks", f"{there}/webhook_deliveries"]
     tokens = server.data("GET", "/users/me/tokens", "ada")
     is_valid = next(one["invalidated_at"] is None for one in tokens if str(one["id"]) == world.slots["token"])
     return [*(server.data("GET", path, "ada") for path in paths), is_valid]
@@ -118,7 +129,7 @@ def state(server: Tenants, world: World) -> list[Any]:
 @pytest.fixture(scope="module")
 def untouched(tenants: Tenants) -> Iterator[World]:
     """Give a world in which everything is refused, and see at the end that nothing has changed."""
-    world = tenants.world()
+    world = tenants.with_webhook(tenants.world())
     before = state(tenants, world)
     yield world
     assert state(tenants, world) == before
@@ -148,7 +159,10 @@ def test_a_token_for_browsers_opens_nothing_here(tenants: Tenants, untouched: Wo
 def test_each_role_may_do_what_the_table_says(tenants: Tenants, untouched: World, call: str) -> None:
     for role, status in zip(ROLES, CALLS[call].statuses, strict=True):
         changes_nothing = status >= 400 or call.startswith("GET")
-        answer = request(tenants, untouched if changes_nothing else tenants.world(), call, PEOPLE[role], role)
+        world = untouched if changes_nothing else tenants.world()
+        if "/webhook" in call and not changes_nothing:
+            world = tenants.with_webhook(world)
+        answer = request(tenants, world, call, PEOPLE[role], role)
         assert answer.status_code == status, (role, answer.text)
         if status >= 400:
             assert list(answer.json()["errors"]) == ["detail"]
@@ -158,6 +172,7 @@ def test_each_role_may_do_what_the_table_says(tenants: Tenants, untouched: World
 def test_what_is_not_yours_looks_like_what_is_not_there(tenants: Tenants, untouched: World, call: str) -> None:
     world = untouched
     nothing = {"organization": "no-such", "application": "999999", "user_id": "999999", "member": "999999"}
+    nothing |= {"endpoint": "999999", "delivery": "999999"}
     by_id = {"organization": str(world.acme["id"]), "application": world.application["app_key"]}
     answers = [
         request(tenants, msgspec.structs.replace(world, slots={**world.slots, **slots}), call, "olga")

@@ -24,6 +24,7 @@ from hubbub.accounts.signups import SignUps
 from hubbub.accounts.tokens import Tokens
 from hubbub.accounts.transactions import Transactions
 from hubbub.accounts.users import Users
+from hubbub.accounts.webhooks import Webhooks
 
 USUAL = Policy()
 """What the defaults of the settings decide."""
@@ -41,7 +42,7 @@ class Accounts:
     but not do, INVALID with the faults of each field, STORE_UNAVAILABLE.
     What a client sent (`name: object`) is checked here: any JSON value and the texts of forms may be handed in.
     `announce` is awaited after each committed change that live sockets may feel, `post` after each that somebody is
-    to get a letter of. `policy` is what the installation decides about signing up and in.
+    to get a letter of. `policy` is what the installation decides.
     """
 
     def __init__(
@@ -68,3 +69,4 @@ class Accounts:
         self.profiles = Profiles(transactions)
         self.register = Register(transactions)
         self.audit = Audit(transactions)
+        self.webhooks = Webhooks(transactions, policy)

@@ -1,4 +1,4 @@
-"""What an installation decides about signing up and in.
+"""What an installation decides about signing up and in, and about webhooks.
 
 Knows: the numbers, and their defaults. Does not know what is done with them.
 """
@@ -21,6 +21,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     lock_time: timedelta = timedelta(hours=1)
     remember_lifetime: timedelta = timedelta(days=14)
     reset_lifetime: timedelta = timedelta(hours=6)
+    webhook_private: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -33,4 +34,5 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             lock_time=timedelta(seconds=settings.lock_seconds),
             remember_lifetime=timedelta(seconds=settings.remember_lifetime),
             reset_lifetime=timedelta(seconds=settings.reset_lifetime),
+            webhook_private=settings.webhook_private,
         )

@@ -24,6 +24,7 @@ from hubbub.accounts.domain import (
     User,
 )
 from hubbub.accounts.seam_people import Audit, People, Register, Remembered
+from hubbub.accounts.seam_webhooks import Webhooks
 from hubbub.apps import Application
 
 
@@ -286,6 +287,10 @@ class Work(Protocol):
     @property
     def audit(self) -> Audit:
         """The audit, to be read."""
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Endpoints of webhooks, and deliveries."""
 
 
 class Store(Protocol):

@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from hubbub.api import applications, enrollments, events, keys, organizations, ownerships, sessions, swagger, users
+from hubbub.api import (
+    applications,
+    enrollments,
+    events,
+    keys,
+    organizations,
+    ownerships,
+    sessions,
+    swagger,
+    users,
+    webhooks,
+)
 from hubbub.api.boundary import Boundary
 from hubbub.api.failures import on_http_exception, on_invalid_request, on_refusal
 from hubbub.api.services import Services
@@ -29,7 +40,7 @@ NO_TELEMETRY: TelemetryConfig = {
     "auto_configure": False,
 }
 
-ROUTES = (sessions, users, organizations, enrollments, applications, keys, ownerships, events, swagger)
+ROUTES = (sessions, users, organizations, enrollments, applications, keys, ownerships, webhooks, events, swagger)
 
 DESCRIPTION = """
 Sign in with a user token at `POST /session`, and send the session token you get as `Authorization: Bearer …`.

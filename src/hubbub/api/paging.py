@@ -100,3 +100,17 @@ async def page_of(
 
 Paged = Annotated[Page, Depends(page_of)]
 """The page, for a route that lists."""
+
+
+async def part_of(
+    page: Annotated[int | None, Query(ge=1, le=LAST_PAGE, description="Which page; the first unless told.")] = None,
+    per_page: Annotated[
+        int | None, Query(ge=1, le=MOST_PER_PAGE, description=f"How many on a page; {PER_PAGE} unless told.")
+    ] = None,
+) -> Page:
+    """Give the page that the query names, of a list that is too long to be given whole."""
+    return Page(page or 1, per_page)
+
+
+InParts = Annotated[Page, Depends(part_of)]
+"""The page, for a route whose list is never given whole."""

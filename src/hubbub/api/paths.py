@@ -7,6 +7,22 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Path, Request
+from starlette.convertors import Convertor, register_url_convertor
+
+
+class _Digits(Convertor[str]):
+    """The digits of an id, for a path beside which others have words in the same place."""
+
+    regex = "[0-9]{1,19}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("digits", _Digits())
 
 ORGANIZATION = "/organizations/{organization}"
 APPLICATION = ORGANIZATION + "/applications/{application}"
@@ -21,6 +37,8 @@ TokenPath = Annotated[
 ]
 KeyPath = Annotated[str, Path(description="The key.", examples=["a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"])]
 BorrowerPath = Annotated[str, Path(description="The borrowing organization's id or slug.", examples=["globex"])]
+EndpointPath = Annotated[str, Path(description="The endpoint's id.", examples=["1"])]
+DeliveryPath = Annotated[str, Path(description="The delivery's id.", examples=["1"])]
 EventPath = Annotated[
     str, Path(description="The event's name. `presence_list` is a question, see there.", examples=["new_message"])
 ]

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hubbub.webhooks.seam import State
+
 _WHEN = "2026-01-31T12:00:00Z"
 _KEY = "a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"
 _SECRET = "c0f6b9d2-3c4e-4f1a-8b7d-2e9a6d5c4b33"  # noqa: S105 - an example
@@ -105,6 +107,67 @@ class NewToken(Shape):
     id: int = Field(examples=[1])
     token: str = Field(description="Its text, shown this once.", examples=["4036de82-c6ab-11e6-9a53-28cfe91ef193"])
     invalidated_at: None = None
+
+
+class Webhook(Shape):
+    """An endpoint that hears of what happens in an application's channels."""
+
+    id: int = Field(examples=[1])
+    url: str = Field(examples=["https://example.com/webhooks"])
+    kinds: list[str] = Field(
+        description="The kinds of events it hears of, in Pusher's words.",
+        examples=[["channel_occupied", "channel_vacated"]],
+    )
+    channel_prefix: str = Field(description="What names of channels begin with; empty: any.", examples=["presence-"])
+    headers: dict[str, str] = Field(
+        description="Headers that go with every request.", examples=[{"Authorization": "Bearer 4036de82"}]
+    )
+    created_at: Created
+    updated_at: datetime = Field(description="When it was last changed.", examples=[_WHEN])
+
+
+class WebhookDelivery(Shape):
+    """One request to an endpoint, tried once or several times."""
+
+    id: int = Field(examples=[1])
+    endpoint_id: int = Field(description="The id of the webhook; it may be removed by now.", examples=[1])
+    state: State = Field(description="Pending ones are still being tried.", examples=["delivered"])
+    time_ms: int = Field(description="Its time, in Unix milliseconds, as the body says.", examples=[1_769_860_800_000])
+    channels: list[str] = Field(description="The channels of its events.", examples=[["presence-lobby"]])
+    attempts: int = Field(description="How often it was tried.", examples=[1])
+    created_at: Created
+    finished_at: datetime | None = Field(description="When it was delivered, or given up; null while it is pending.")
+    resent_at: datetime | None = Field(description="When its events were sent again, as new ones; null if never.")
+
+
+class WebhookAttempt(Shape):
+    """One try of a delivery."""
+
+    at: datetime = Field(description="When it began.", examples=[_WHEN])
+    duration_ms: int = Field(description="How long it took.", examples=[12])
+    status: int | None = Field(description="The status of the answer; null if there was none.", examples=[200])
+    problem: str = Field(description="Why there was none.", examples=[""])
+    answer: str = Field(description="What the answer began with.", examples=["OK"])
+
+
+class WebhookReport(Shape):
+    """A delivery with all that is known of it."""
+
+    delivery: WebhookDelivery
+    has_endpoint: bool = Field(description="Whether the webhook is still there.", examples=[True])
+    body: str = Field(
+        description="What was sent.",
+        examples=['{"time_ms":1769860800000,"events":[{"name":"channel_occupied","channel":"presence-lobby"}]}'],
+    )
+    key: str = Field(description="`X-Pusher-Key`: the key that signed it.", examples=[_KEY])
+    signature: str = Field(description="`X-Pusher-Signature`: the HMAC-SHA256 of the body.", examples=["40e0ad3b"])
+    ledger: list[WebhookAttempt] = Field(description="Every try, the first one first.")
+
+
+class Resent(BaseModel):
+    """What was sent again."""
+
+    deliveries: int = Field(description="How many deliveries.", examples=[3])
 
 
 class Presence(Shape):

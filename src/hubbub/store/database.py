@@ -19,8 +19,10 @@ SUPPORTED = "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME"
 # What asyncpg and its dialect take from a URL; anything else would be a TypeError with the first connection.
 POSTGRES_PARAMETERS = frozenset({"host", "port", "ssl", "sslmode", "prepared_statement_cache_size"})
 
-# The key of the PostgreSQL advisory lock under which the schema and the first user are made: "hubbub" in ASCII.
+# Keys of PostgreSQL's advisory locks: that of accounts, of the schema and of the first user, "hubbub" in ASCII, and
+# that of the outbox of webhooks, "outbox". Who needs both takes them in this order.
 ADVISORY_LOCK = 0x687562627562
+OUTBOX_LOCK = 0x6F7574626F78
 
 LOCK_TIMEOUT = 10.0  # seconds a connection waits for another's transaction to end
 IDLE_TIMEOUT = 5.0  # seconds a writing transaction may do nothing before PostgreSQL ends it
@@ -83,15 +85,16 @@ def file_of(engine: AsyncEngine) -> Path | None:
     return Path(engine.url.database or "").absolute() if engine.dialect.name == "sqlite" else None
 
 
-async def lock(connection: AsyncConnection) -> None:
-    """Wait until nobody else who locks is writing; holds until the transaction ends.
+async def lock(connection: AsyncConnection, key: int = ADVISORY_LOCK) -> None:
+    """Wait until nobody else who takes the lock of this key is writing; holds until the transaction ends.
 
-    Everything that reads before it writes does so under this lock, on either database: there is one writer at a time.
+    Everything that reads before it writes does so under a lock, on either database: there is one writer at a time. What
+    is numbered under one can be seen in the order of its numbers.
 
     For SQLite there is nothing to do: a writing transaction (`for_writing`) is alone from its beginning.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 async def limit_waiting(connection: AsyncConnection) -> None:
@@ -100,9 +103,14 @@ async def limit_waiting(connection: AsyncConnection) -> None:
     Else one node that hangs in the middle of a transaction would hang all others.
     """
     if connection.dialect.name == "postgresql":
-        limits = {"lock_timeout": LOCK_TIMEOUT, "idle_in_transaction_session_timeout": IDLE_TIMEOUT}
-        for name, seconds in limits.items():
-            await connection.execute(text(f"SET LOCAL {name} = {seconds * 1000:.0f}"))
+        # Both in one question, as the outbox asks it many times a second.
+        await connection.execute(
+            text(
+                "SELECT set_config('lock_timeout', :lock, true),"
+                " set_config('idle_in_transaction_session_timeout', :idle, true)"
+            ),
+            {"lock": f"{LOCK_TIMEOUT * 1000:.0f}", "idle": f"{IDLE_TIMEOUT * 1000:.0f}"},
+        )
 
 
 def for_writing(engine: AsyncEngine) -> AsyncEngine:

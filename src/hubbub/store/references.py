@@ -13,13 +13,20 @@ from hubbub.store import models
 KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 ID = re.compile(r"[1-9][0-9]{0,9}")  # only the usual spelling of a number: not `01`
 SLUG = re.compile(r"[a-z0-9-]{1,255}")
+LONG_ID = re.compile(r"[1-9][0-9]{0,18}")
 LARGEST_ID = 2**31 - 1  # PostgreSQL's integer
+LARGEST_LONG_ID = 2**63 - 1  # its bigint, and SQLite's integer
 LONGEST_EMAIL = 255
 
 
 def id_of(text: str) -> int | None:
     """Give the id that `text` spells, None if it spells none."""
     return number if ID.fullmatch(text) and (number := int(text)) <= LARGEST_ID else None
+
+
+def long_id_of(text: str) -> int | None:
+    """Give the id that `text` spells, for a table of which there may be more rows than an integer can number."""
+    return number if LONG_ID.fullmatch(text) and (number := int(text)) <= LARGEST_LONG_ID else None
 
 
 def user(text: str) -> ColumnElement[bool]:

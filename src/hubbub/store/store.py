@@ -4,38 +4,35 @@ Knows: the queries, and what is no longer to be found. Gives Structs, never rows
 kept in memory.
 """
 
-import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hubbub.apps import Application
 from hubbub.changes import Change
-from hubbub.errors import STORE_UNAVAILABLE, Refusal
-from hubbub.store import database, journal, models, outage, references, schema, values
+from hubbub.store import database, journal, models, references, schema, values
 from hubbub.store.applications import FINDABLE
+from hubbub.store.connections import Connections
+from hubbub.store.outbox import Outbox
 from hubbub.store.pulse import Pulse
 from hubbub.store.work import Work
 
-logger = logging.getLogger("hubbub.store")
-
 
 class Store:
-    """The database, by questions.
+    """The database, by questions; `outbox` has those of webhooks.
 
     Every question raises the refusal STORE_UNAVAILABLE while the database is away. The first one logs why, the first
     that succeeds again logs that it is back.
     """
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._reading = engine
-        self._writing = database.for_writing(engine)
-        self._is_away = False
+        self._connections = Connections(engine)
+        self.outbox = Outbox(self._connections)
         file = database.file_of(engine)
         self._pulse = None if file is None else Pulse(file)
         self._idle: tuple[int | None, int] | None = None
@@ -52,11 +49,11 @@ class Store:
         """End all connections."""
         if self._pulse is not None:
             self._pulse.close()
-        await self._reading.dispose()
+        await self._connections.close()
 
     async def is_current(self) -> bool:
         """Tell whether the schema is the one this version of Hubbub works with; `migrate` makes it so."""
-        async with self._session(self._reading) as session:
+        async with self._connections.session() as session:
             return await schema.revision_of(await session.connection()) == schema.head()
 
     async def application_by_key(self, key: str) -> Application | None:
@@ -72,7 +69,7 @@ class Store:
 
     async def applications(self) -> list[Application]:
         """Give all applications that are not archived, by id."""
-        async with self._session(self._reading) as session:
+        async with self._connections.session() as session:
             rows = await session.scalars(FINDABLE.order_by(models.Application.id))
             return [values.application(row) for row in rows]
 
@@ -95,7 +92,7 @@ class Store:
         organization = models.Organization(name="Acme Inc.", slug="acme-inc")
         pair = models.KeyPair(key=str(uuid4()), secret=str(uuid4()))
         application = models.Application(name="Test App", settings={"client_events": True}, key_pairs=[pair])
-        async with self._session(self._writing) as session:
+        async with self._connections.session(writing=True) as session:
             await database.lock(await session.connection())
             if await session.scalar(select(models.User.id).limit(1)) is not None:
                 return None
@@ -112,7 +109,7 @@ class Store:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Work]:
         """Give a transaction that only reads, by the questions of each noun."""
-        async with self._session(self._reading) as session:
+        async with self._connections.session() as session:
             yield Work(session)
 
     @asynccontextmanager
@@ -122,7 +119,7 @@ class Store:
         One at a time, whichever the database and however many processes: what was read stays true until the end, and
         changes are numbered in the order in which they can be seen.
         """
-        async with self._session(self._writing) as session:
+        async with self._connections.session(writing=True) as session:
             connection = await session.connection()
             await database.limit_waiting(connection)
             await database.lock(connection)
@@ -130,10 +127,10 @@ class Store:
 
     async def server_secret(self, name: str, value: str) -> str:
         """Give the secret kept under `name`; `value` is kept, and given, if there was none. Safe between processes."""
-        async with self._session(self._reading) as session:
+        async with self._connections.session() as session:
             kept = await session.get(models.ServerSecret, name)
         if kept is None:
-            async with self._session(self._writing) as session:
+            async with self._connections.session(writing=True) as session:
                 await database.lock(await session.connection())
                 kept = await session.get(models.ServerSecret, name)
                 if kept is None:
@@ -143,7 +140,7 @@ class Store:
 
     async def last_change(self) -> int:
         """Give the id of the newest change, 0 if there is none."""
-        async with self._connection(self._reading) as connection:
+        async with self._connections.connection() as connection:
             return await journal.last_change(connection)
 
     async def changes_since(self, change_id: int, limit: int) -> Sequence[Change]:
@@ -153,50 +150,17 @@ class Store:
         idle = None if self._pulse is None else (self._pulse.beat(), change_id)
         if idle is not None and idle == self._idle and idle[0] is not None:
             return []
-        async with self._connection(self._reading) as connection:
+        async with self._connections.connection() as connection:
             found = await journal.changes_since(connection, change_id, limit)
         self._idle = None if found else idle
         return found
 
     async def prune_changes(self, before: datetime) -> None:
         """Forget the changes older than `before`."""
-        async with self._connection(self._writing) as connection:
+        async with self._connections.connection(writing=True) as connection:
             await journal.prune_changes(connection, before)
 
     async def _application(self, condition: ColumnElement[bool]) -> Application | None:
-        async with self._session(self._reading) as session:
+        async with self._connections.session() as session:
             row = await session.scalar(FINDABLE.where(condition))
             return None if row is None else values.application(row)
-
-    @asynccontextmanager
-    async def _session(self, engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        """Give a session in a transaction, committed at the end."""
-        with self._watched():
-            async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-                yield session
-
-    @asynccontextmanager
-    async def _connection(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction, committed at the end: for what needs no objects."""
-        with self._watched():
-            async with engine.begin() as connection:
-                yield connection
-
-    @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Turn what the database raises when it is away into the refusal, and log that it is, and that it is back."""
-        try:
-            yield
-        except outage.RAISED as error:
-            if not outage.is_outage(error):
-                raise
-            raise self._away(error) from error
-        if self._is_away:
-            self._is_away = False
-            logger.warning("The database is back")
-
-    def _away(self, error: BaseException) -> Refusal:
-        if not self._is_away:
-            self._is_away = True
-            outage.report(error)
-        return STORE_UNAVAILABLE()

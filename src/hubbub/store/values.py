@@ -5,12 +5,15 @@ Knows: which column becomes which field. A row's relations that a value holds mu
 
 import logging
 
+import msgspec
 from pydantic import ValidationError
 
-from hubbub.accounts import domain
+from hubbub.accounts import domain, domain_webhooks
 from hubbub.apps import Application, KeyPair
 from hubbub.settings import AppSettings
 from hubbub.store import models
+from hubbub.store.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from hubbub.webhooks.seam import KINDS, Endpoint, State
 
 logger = logging.getLogger("hubbub.store")
 
@@ -93,6 +96,56 @@ def invitation(row: models.Invitation) -> domain.Invitation:
         can_publish=row.can_publish,
         created_at=row.created_at,
         expires_at=row.expires_at,
+    )
+
+
+def endpoint(row: WebhookEndpoint) -> Endpoint:
+    """Give the endpoint as it is delivered to, without what another version of Hubbub or an editor left there unfit."""
+    kinds: object = row.kinds  # JSON, so these may be anything
+    headers: object = row.headers
+    known = {kind for kind in kinds if kind in KINDS} if isinstance(kinds, list) else set[str]()
+    return Endpoint(
+        id=row.id,
+        url=row.url,
+        kinds=frozenset(known),
+        channel_prefix=row.channel_prefix,
+        headers={str(name): str(value) for name, value in headers.items()} if isinstance(headers, dict) else {},
+    )
+
+
+def held_endpoint(row: WebhookEndpoint) -> domain_webhooks.HeldEndpoint:
+    """Give the endpoint as its owner sees it: what is delivered to it."""
+    used = endpoint(row)
+    return domain_webhooks.HeldEndpoint(
+        id=used.id,
+        url=used.url,
+        kinds=tuple(kind for kind in KINDS if kind in used.kinds),
+        channel_prefix=used.channel_prefix,
+        headers=used.headers,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
+def kept_delivery(row: WebhookDelivery) -> domain_webhooks.KeptDelivery:
+    """Give the delivery, without its body."""
+    return domain_webhooks.KeptDelivery(
+        id=row.id,
+        endpoint_id=row.endpoint_id,
+        state=State(row.state),
+        time_ms=row.time_ms,
+        channels=msgspec.json.decode(row.channels, type=tuple[str, ...]),
+        attempts=row.attempts,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        resent_at=row.resent_at,
+    )
+
+
+def kept_attempt(row: WebhookAttempt) -> domain_webhooks.KeptAttempt:
+    """Give the attempt."""
+    return domain_webhooks.KeptAttempt(
+        at=row.at, duration_ms=row.duration_ms, status=row.status, problem=row.problem, answer=row.answer
     )
 
 

@@ -13,6 +13,7 @@ from hubbub.store.register import Register
 from hubbub.store.remembered import Remembered
 from hubbub.store.tokens import Tokens
 from hubbub.store.users import Users
+from hubbub.store.webhooks import Webhooks
 
 
 class Work:
@@ -30,3 +31,4 @@ class Work:
         self.remembered = Remembered(session)
         self.register = Register(session)
         self.audit = Audit(session)
+        self.webhooks = Webhooks(session)

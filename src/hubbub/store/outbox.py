@@ -1,0 +1,291 @@
+"""Webhooks on their way: what `hubbub.webhooks.seam.Outbox` asks for.
+
+Knows: the queries; that ids of events become visible in their order; what may not be kept in a column. Makes no objects
+of rows: events are written down for each moment in which anything happens.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import Row, Table, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hubbub.store import database, models, references, values
+from hubbub.store.applications import FINDABLE
+from hubbub.store.connections import Connections
+from hubbub.store.models_webhooks import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookStanding,
+)
+from hubbub.webhooks.seam import Attempt, Delivery, Hooked, NewDelivery, Note, Standing, State, Waiting
+
+PRUNED_AT_ONCE = 1000
+"""Deliveries forgotten in one transaction: nobody is to wait long for it."""
+
+# Built once: SQLAlchemy takes longer to put these together than the databases to do them.
+_events = cast("Table", WebhookEvent.__table__)
+_deliveries = cast("Table", WebhookDelivery.__table__)
+_attempts = cast("Table", WebhookAttempt.__table__)
+_standing = cast("Table", WebhookStanding.__table__)
+
+_PENDING = _deliveries.c.state == State.PENDING.value
+
+_WAITING = (
+    select(_events.c.id, _events.c.app_id, _events.c.endpoint_id, _events.c.channel, _events.c.event)
+    .where(_events.c.id > bindparam("after"))
+    .order_by(_events.c.id)
+    .limit(bindparam("most"))
+)
+_WAITING_FOR_ONE = _WAITING.where(_events.c.app_id == bindparam("app"), _events.c.endpoint_id == bindparam("endpoint"))
+_BACKLOG = select(_events.c.app_id, _events.c.endpoint_id, func.count()).group_by(
+    _events.c.app_id, _events.c.endpoint_id
+)
+_TAKE_OUT = delete(_events).where(_events.c.id == bindparam("event_id"))
+_MAKE = insert(_deliveries).returning(_deliveries.c.id, sort_by_parameter_order=True)
+_STATE = (
+    update(_deliveries)
+    .where(_deliveries.c.id == bindparam("delivery_id"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=_deliveries.c.attempts + literal_column("1"),
+        finished_at=bindparam("finished"),
+    )
+)
+_BEGIN = {
+    "sqlite": sqlite.insert(_standing).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(_standing).on_conflict_do_nothing(),
+}
+_END = delete(_standing).where(_standing.c.digest == bindparam("over"))
+
+_columns = ("delivery_id", "at", "duration_ms", "status", "problem", "answer")
+_kept = [bindparam(f"the_{name}", type_=_attempts.c[name].type) for name in _columns]
+# Of a delivery that was discarded in the meantime nothing is kept.
+_ATTEMPT = insert(_attempts).from_select(
+    _columns, select(*_kept).where(select(_deliveries.c.id).where(_deliveries.c.id == _kept[0]).exists())
+)
+
+
+class Outbox:
+    """The outbox and the deliveries, by the questions of `hubbub.webhooks.seam.Outbox`.
+
+    Who writes is alone, on either database: on PostgreSQL under a lock of its own, so that accounts do not wait for it.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def hooked(self, app_id: str | None = None) -> Sequence[Hooked]:
+        """Give the applications with endpoints, not archived, with an active key; or that one, if it is such."""
+        number = None if app_id is None else references.id_of(app_id)
+        if app_id is not None and number is None:
+            return []
+        endpoints = select(WebhookEndpoint).order_by(WebhookEndpoint.id)
+        applications = FINDABLE.order_by(models.Application.id)
+        if number is not None:
+            endpoints = endpoints.where(WebhookEndpoint.application_id == number)
+            applications = applications.where(models.Application.id == number)
+        with_endpoints = select(WebhookEndpoint.id).where(WebhookEndpoint.application_id == models.Application.id)
+        async with self._connections.session() as session:
+            of: dict[int, list[WebhookEndpoint]] = {}
+            for row in await session.scalars(endpoints):
+                of.setdefault(row.application_id, []).append(row)
+            if not of:
+                return []
+            rows = await session.scalars(applications.where(with_endpoints.exists()))
+            found = [(row.id, values.application(row)) for row in rows]
+        return [
+            Hooked(
+                app_id=app.id,
+                pair=app.key_pairs[0],
+                is_batched=app.settings.webhook_batches,
+                endpoints=tuple(values.endpoint(one) for one in of[number]),
+            )
+            for number, app in found
+            if app.key_pairs and number in of
+        ]
+
+    async def accept(self, notes: Sequence[Note]) -> None:
+        """Write down events, in this order, and what they begin and end. To begin or end twice changes nothing."""
+        at = models.now()
+        events = [
+            {"app_id": note.app_id, "endpoint_id": one, "channel": note.channel, "event": note.event, "created_at": at}
+            for note in notes
+            for one in note.endpoints
+        ]
+        # What ended and began again in one of them stands, and the other way round: the last word counts.
+        stands: dict[Standing, bool] = {}
+        for note in notes:
+            if note.begins is not None:
+                stands[note.begins] = True
+            if note.ends is not None:
+                stands[note.ends] = False
+        begun = [_kept_standing(standing) for standing, is_on in stands.items() if is_on]
+        over = [{"over": _digest(standing)} for standing, is_on in stands.items() if not is_on]
+        if not (events or stands):
+            return
+        async with self._writing() as connection:
+            if events:
+                await connection.execute(insert(_events), events)
+            if begun:
+                await connection.execute(_BEGIN[connection.dialect.name], begun)
+            if over:
+                await connection.execute(_END, over)
+
+    async def waiting(
+        self, after: int, limit: int, app_id: str | None = None, endpoint_id: int | None = None
+    ) -> Sequence[Waiting]:
+        """Give the events in the outbox with ids over `after`, by id, `limit` at most; or those for one endpoint."""
+        asked: dict[str, object] = {"after": after, "most": limit}
+        found = _WAITING
+        if app_id is not None or endpoint_id is not None:
+            found, asked = _WAITING_FOR_ONE, asked | {"app": app_id, "endpoint": endpoint_id}
+        async with self._connections.connection() as connection:
+            return [Waiting(*row) for row in await connection.execute(found, asked)]
+
+    async def backlog(self) -> Mapping[tuple[str, int], int]:
+        """Give how many events are in the outbox for each application's id and endpoint."""
+        async with self._connections.connection() as connection:
+            return {(app_id, endpoint_id): count for app_id, endpoint_id, count in await connection.execute(_BACKLOG)}
+
+    async def pending(self) -> Sequence[Delivery]:
+        """Give all deliveries that are neither delivered nor failed, by id."""
+        async with self._connections.connection() as connection:
+            found = await connection.execute(select(_deliveries).where(_PENDING).order_by(_deliveries.c.id))
+            return [_delivery(row) for row in found]
+
+    async def make(self, deliveries: Sequence[NewDelivery]) -> Sequence[int]:
+        """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order."""
+        if not deliveries:
+            return []
+        at = models.now()
+        rows = [
+            {
+                "app_id": one.app_id,
+                "endpoint_id": one.endpoint_id,
+                "time_ms": one.time_ms,
+                "channels": msgspec.json.encode(one.channels).decode(),
+                "body": one.body,
+                "key": one.key,
+                "signature": one.signature,
+                "state": State.PENDING.value,
+                "attempts": 0,
+                "created_at": at,
+            }
+            for one in deliveries
+        ]
+        taken = [{"event_id": event_id} for one in deliveries for event_id in one.event_ids]
+        async with self._writing() as connection:
+            ids = list((await connection.execute(_MAKE, rows)).scalars())
+            if taken:
+                await connection.execute(_TAKE_OUT, taken)
+            return ids
+
+    async def attempted(self, attempts: Sequence[Attempt]) -> None:
+        """Keep attempts, and the state each left its delivery in. Those of deliveries that are gone are not kept."""
+        if not attempts:
+            return
+        kept = [
+            {
+                "the_delivery_id": one.delivery_id,
+                "the_at": one.at,
+                "the_duration_ms": one.duration_ms,
+                "the_status": one.status,
+                "the_problem": _storable(one.problem),
+                "the_answer": _storable(one.answer),
+            }
+            for one in attempts
+        ]
+        states = [
+            {
+                "delivery_id": one.delivery_id,
+                "new_state": one.state.value,
+                "finished": None if one.state is State.PENDING else one.at + timedelta(milliseconds=one.duration_ms),
+            }
+            for one in attempts
+        ]
+        async with self._writing() as connection:
+            await connection.execute(_ATTEMPT, kept)
+            await connection.execute(_STATE, states)
+
+    async def standing(self) -> Sequence[Standing]:
+        """Give what endpoints were told has begun, and not that it ended."""
+        columns = select(_standing.c.app_id, _standing.c.channel, _standing.c.user_id)
+        async with self._connections.connection() as connection:
+            return [
+                Standing(app_id, channel, json.loads(user_id))
+                for app_id, channel, user_id in await connection.execute(columns)
+            ]
+
+    async def discard(self, app_id: str, endpoint_id: int) -> None:
+        """Forget the events and pending deliveries of an endpoint that is there no more."""
+        async with self._writing() as connection:
+            for table, condition in ((_events, None), (_deliveries, _PENDING)):
+                gone = delete(table).where(table.c.app_id == app_id, table.c.endpoint_id == endpoint_id)
+                await connection.execute(gone if condition is None else gone.where(condition))
+
+    async def forget(self, standing: Sequence[Standing]) -> None:
+        """Forget what has begun, without telling anybody that it ended."""
+        if standing:
+            async with self._writing() as connection:
+                await connection.execute(_END, [{"over": _digest(one)} for one in standing])
+
+    async def prune(self, before: datetime) -> None:
+        """Forget deliveries, delivered or failed, that were made before a time, with their attempts.
+
+        In several transactions if there are many, so that events need not wait.
+        """
+        old = select(_deliveries.c.id).where(~_PENDING, _deliveries.c.created_at < before)
+        some = old.order_by(_deliveries.c.created_at).limit(PRUNED_AT_ONCE)
+        is_more = True
+        while is_more:
+            async with self._writing() as connection:
+                gone = await connection.execute(delete(_deliveries).where(_deliveries.c.id.in_(some)))
+                is_more = gone.rowcount == PRUNED_AT_ONCE
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        async with self._connections.connection(writing=True) as connection:
+            await database.limit_waiting(connection)
+            await database.lock(connection, database.OUTBOX_LOCK)
+            yield connection
+
+
+def _digest(standing: Standing) -> str:
+    return sha256(json.dumps([standing.app_id, standing.channel, standing.user_id]).encode()).hexdigest()
+
+
+def _kept_standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "digest": _digest(standing),
+        "app_id": standing.app_id,
+        "channel": standing.channel,
+        "user_id": json.dumps(standing.user_id),  # in ASCII: a user may be called anything, lone surrogates too
+    }
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        app_id=row.app_id,
+        endpoint_id=row.endpoint_id,
+        time_ms=row.time_ms,
+        channels=msgspec.json.decode(row.channels, type=tuple[str, ...]),
+        body=row.body,
+        key=row.key,
+        signature=row.signature,
+        attempts=row.attempts,
+    )
+
+
+def _storable(text: str) -> str:
+    """Give the text as both databases can keep it: what came from an endpoint may be anything."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

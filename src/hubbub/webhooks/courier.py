@@ -1,0 +1,336 @@
+"""The way of events to one endpoint: from the outbox into deliveries, and these over the network until taken or failed.
+
+Knows: what was begun is tried again at its times, before anything new is begun; a channel waits for its unfinished
+delivery, other channels go on. Does not know HTTP, nor where events come from.
+"""
+
+import asyncio
+import heapq
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from hubbub.errors import Refusal
+from hubbub.settings import Settings
+from hubbub.webhooks.backoff import next_try
+from hubbub.webhooks.line import Line
+from hubbub.webhooks.parcel import MOST_CHARACTERS, MOST_EVENTS, Parcel, kept, make
+from hubbub.webhooks.post import Outcome, Post
+from hubbub.webhooks.scribe import Scribe
+from hubbub.webhooks.seam import Attempt, Delivery, Endpoint, Hooked, Outbox, State, Waiting
+from hubbub.webhooks.tally import Tally
+
+PAGE: Final = 1000
+"""Events read in one question."""
+
+MOST_IN_LINE: Final = 10_000
+"""Events of one endpoint in memory, and as many characters as MOST_IN_MEMORY; the others wait in the database."""
+
+MOST_UNFINISHED: Final = 1000
+"""Deliveries of one endpoint begun and not ended; together of as many characters as MOST_IN_MEMORY."""
+
+MOST_IN_MEMORY: Final = 16_000_000
+
+DEAD_AFTER: Final = 32
+"""Failures in a row after which an endpoint is taken for dead: it gets a new delivery every PROBE_SECONDS until it
+takes one. The others wait in the outbox, where their time does not run yet."""
+
+PROBE_SECONDS: Final = 10.0
+
+STORE_SECONDS: Final = 1.0
+"""Between two questions to a database that is away."""
+
+ANSWER_SECONDS: Final = 1.0
+"""In which requests that are under way at a stop may still be answered, so that fewer are repeated."""
+
+STOP_SECONDS: Final = 5.0
+
+logger = logging.getLogger("hubbub.webhooks")
+
+
+class Office(msgspec.Struct, frozen=True):
+    """What all couriers work with. `ledger` is where attempts are written down."""
+
+    outbox: Outbox
+    post: Post
+    ledger: Scribe[Attempt]
+    tally: Tally
+    settings: Settings
+
+
+class Courier:
+    """Delivers to one endpoint. `start` it, `wake` it when events were accepted, `stop` it."""
+
+    def __init__(self, office: Office, hooked: Hooked, endpoint: Endpoint) -> None:
+        self._office = office
+        self._hooked = hooked
+        self._endpoint = endpoint
+        self._line = Line()
+        self._unfinished: dict[int, Parcel] = {}
+        self._finished: set[int] | None = None
+        self._characters = 0
+        self._due: list[tuple[float, int]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+        self._awake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+        self._is_read_out = False
+        # What is in the database may be other than what is known here, and is to be read anew.
+        self._is_lost = True
+        self._store_at = 0.0
+        self._failures = 0
+        self._made_at = float("-inf")
+        self._probe_at: float | None = None
+        self.waiting = 0
+        """Events in the outbox for this endpoint, as far as is known."""
+
+    # What the facade asks for
+
+    def know(self, pending: Iterable[Delivery], waiting: int) -> None:
+        """Be told, before `start`, what is in the database: unfinished deliveries, and how many events wait."""
+        self._is_lost = False
+        self._is_read_out = not waiting
+        self.waiting = waiting
+        for delivery in pending:
+            self._take_up(delivery)
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    def update(self, hooked: Hooked, endpoint: Endpoint) -> None:
+        """Go on with the endpoint, and its application, as they are now. What was signed stays as it is."""
+        self._hooked = hooked
+        self._endpoint = endpoint
+        self.look()
+
+    def wake(self, events: int) -> None:
+        """Be told that so many events more are in the outbox."""
+        self.waiting += events
+        self.look()
+
+    def look(self) -> None:
+        """Look for events in the outbox that somebody else has put there."""
+        self._is_read_out = False
+        self._awake.set()
+
+    async def stop(self) -> None:
+        """End what is under way; unfinished deliveries stay so."""
+        self._is_stopping = True
+        self._awake.set()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self._requests:
+            await asyncio.wait(self._requests, timeout=ANSWER_SECONDS)
+        for request in self._requests:
+            request.cancel()
+        await asyncio.gather(*self._requests, return_exceptions=True)
+        if self._task is not None:
+            # A transaction is let end: who cuts it off does not know what became of it.
+            await asyncio.wait({self._task}, timeout=STOP_SECONDS)
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # What goes on
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while not self._is_stopping:
+            self._awake.clear()
+            if loop.time() >= self._store_at:
+                try:
+                    await self._work()
+                except Refusal:
+                    self._lose_track()
+                except Exception:
+                    logger.exception("The courier of endpoint %d failed, and goes on", self._endpoint.id)
+                    self._lose_track()
+            alarm = loop.call_at(self._next_time(), self._awake.set)
+            await self._awake.wait()
+            alarm.cancel()
+
+    def _lose_track(self) -> None:
+        self._is_lost = True
+        self._store_at = asyncio.get_running_loop().time() + STORE_SECONDS
+
+    async def _work(self) -> None:
+        """Read what waits, and make deliveries of it as long as there is room for requests."""
+        if self._is_lost:
+            await self._find_again()
+        while not self._is_stopping:
+            await self._read()
+            if not await self._make():
+                return
+
+    def _next_time(self) -> float:
+        """Give when to look again, if nothing wakes the courier before."""
+        times = [asyncio.get_running_loop().time() + 60.0]
+        if self._is_lost:
+            times.append(self._store_at)
+        if self._probe_at is not None:
+            times.append(self._probe_at)
+        return min(times)
+
+    # From the outbox
+
+    async def _find_again(self) -> None:
+        """Read anew what is in the database, beside what is known to be under way."""
+        self._line.clear()
+        self._finished = finished = set[int]()
+        try:
+            found = await self._office.outbox.pending()
+        finally:
+            self._finished = None
+        for delivery in found:
+            is_ours = delivery.app_id == self._hooked.app_id and delivery.endpoint_id == self._endpoint.id
+            if is_ours and delivery.id not in self._unfinished and delivery.id not in finished:
+                self._take_up(delivery)
+        self._is_lost = self._is_read_out = False
+
+    async def _read(self) -> None:
+        line = self._line
+        while not self._is_read_out and len(line) < MOST_IN_LINE and line.characters < MOST_IN_MEMORY:
+            self._is_read_out = True  # unless somebody says otherwise meanwhile
+            try:
+                found = await self._office.outbox.waiting(line.last_id, PAGE, self._hooked.app_id, self._endpoint.id)
+            except BaseException:
+                self._is_read_out = False
+                raise
+            line.add(found)
+            if len(found) == PAGE:
+                self._is_read_out = False
+        if self._is_read_out:
+            self.waiting = len(line)
+
+    async def _make(self) -> bool:
+        """Make deliveries for which there is room now; False if there is none, or nothing to make."""
+        batches = self._compose()
+        if not batches:
+            return False
+        self._made_at = asyncio.get_running_loop().time()
+        new = [make(self._hooked, self._endpoint.id, events) for events in batches]
+        try:
+            ids = await self._office.outbox.make(new)
+        except BaseException:
+            for one in new:
+                self._line.free(one.channels)
+            raise
+        for delivery_id, one in zip(ids, new, strict=True):
+            self.waiting = max(self.waiting - len(one.event_ids), 0)
+            self._line.free(one.channels)
+            self._take_up(kept(one, delivery_id))
+        return True
+
+    def _compose(self) -> list[list[Waiting]]:
+        """Take out of the line what goes into new deliveries now."""
+        room = self._office.settings.webhook_concurrency - len(self._requests) - self._count_due()
+        room = min(room, MOST_UNFINISHED - len(self._unfinished))
+        self._probe_at = None
+        if self._failures >= DEAD_AFTER:
+            if asyncio.get_running_loop().time() < self._made_at + PROBE_SECONDS:
+                self._probe_at = self._made_at + PROBE_SECONDS
+                return []
+            room = min(room, 1)
+        if self._unfinished and self._characters >= MOST_IN_MEMORY:
+            return []
+        most = MOST_EVENTS if self._hooked.is_batched else 1
+        batches: list[list[Waiting]] = []
+        while len(batches) < room and (events := self._line.take(most, MOST_CHARACTERS)):
+            batches.append(events)
+        return batches
+
+    def _count_due(self) -> int:
+        now = asyncio.get_running_loop().time()
+        return sum(at <= now for at, _ in self._due)
+
+    # Over the network
+
+    def _take_up(self, delivery: Delivery) -> None:
+        now = asyncio.get_running_loop().time()
+        self._unfinished[delivery.id] = Parcel(delivery, now)
+        self._characters += len(delivery.body)
+        self._line.hold(delivery.channels)
+        heapq.heappush(self._due, (now, delivery.id))
+        self._go()
+
+    def _go(self) -> None:
+        """Begin the requests that are due, as many as may be, and be here again for the next."""
+        loop = asyncio.get_running_loop()
+        most = self._office.settings.webhook_concurrency
+        while not self._is_stopping and self._due and self._due[0][0] <= loop.time() and len(self._requests) < most:
+            _, delivery_id = heapq.heappop(self._due)
+            self._requests.add(asyncio.create_task(self._try(self._unfinished[delivery_id])))
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if not self._is_stopping and self._due and len(self._requests) < most:
+            self._alarm = loop.call_at(self._due[0][0], self._go)
+
+    async def _try(self, parcel: Parcel) -> None:
+        at = datetime.now(UTC)
+        try:
+            outcome = await self._office.post.send(self._endpoint, parcel.delivery)
+        except Exception:
+            logger.exception("A request to endpoint %d failed in an unknown way", self._endpoint.id)
+            outcome = Outcome(0, problem="unknown")
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._requests.discard(task)
+        settings, now = self._office.settings, asyncio.get_running_loop().time()
+        again = None
+        if not outcome.is_success:
+            again = next_try(now - parcel.made_at, settings.webhook_window, settings.webhook_timeout)
+        state = State.PENDING
+        if again is None:
+            state = State.DELIVERED if outcome.is_success else State.FAILED
+        self._count(parcel, outcome, state)
+        sheet = self._office.ledger.put(
+            Attempt(
+                delivery_id=parcel.delivery.id,
+                at=at,
+                duration_ms=outcome.duration_ms,
+                state=state,
+                status=outcome.status,
+                problem=outcome.problem,
+                answer=outcome.answer,
+            )
+        )
+        if again is not None:
+            heapq.heappush(self._due, (parcel.made_at + again, parcel.delivery.id))
+        else:
+            # Not before it is written: else a restart would repeat it after what its channels send next.
+            sheet.written.add_done_callback(lambda _: self._finish(parcel))
+        self._go()
+        self._awake.set()
+
+    def _finish(self, parcel: Parcel) -> None:
+        del self._unfinished[parcel.delivery.id]
+        if self._finished is not None:
+            self._finished.add(parcel.delivery.id)
+        self._characters -= len(parcel.delivery.body)
+        self._line.free(parcel.delivery.channels)
+        self._awake.set()
+
+    def _count(self, parcel: Parcel, outcome: Outcome, state: State) -> None:
+        tally, place = self._office.tally, (self._endpoint.id, self._hooked.app_id)
+        if outcome.is_success:
+            tally.delivered += 1
+            if self._failures:
+                logger.info("Endpoint %d of application %s takes webhooks again", *place)
+            self._failures = 0
+            return
+        tally.failed_attempts += 1
+        why = outcome.problem or f"status {outcome.status}"
+        if not self._failures:
+            logger.info("Endpoint %d of application %s did not take a webhook: %s", *place, why)
+        self._failures += 1
+        if state is State.FAILED:
+            tally.failed += 1
+            logger.warning(
+                "Webhook %d to endpoint %d of application %s has failed: %s", parcel.delivery.id, *place, why
+            )
