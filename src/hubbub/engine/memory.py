@@ -4,6 +4,7 @@ import heapq
 import math
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from hubbub.engine.seam import Cached, Transition
 from hubbub.errors import PRESENCE_FULL
@@ -11,6 +12,9 @@ from hubbub.messages import Envelope, Event, Member
 
 Members = dict[str, Member]
 Place = tuple[str, str]
+
+SWEPT: Final = 100
+"""Cached events that are over and are taken away in one go: half a million would take a second."""
 
 
 class Memory:
@@ -91,7 +95,9 @@ class Memory:
     async def remember(self, app_id: str, event: Event, seconds: int) -> None:
         """See `Engine.remember`."""
         place, now = (app_id, event.channel), self._clock()
-        while self._cached_ends and self._cached_ends[0][0] <= now:
+        for _ in range(SWEPT):
+            if not self._cached_ends or self._cached_ends[0][0] > now:
+                break
             _, due = heapq.heappop(self._cached_ends)
             ends = self._cached[due][1]
             if ends <= now:
@@ -112,11 +118,13 @@ class Memory:
     async def miss(self, app_id: str, channel: str, seconds: int) -> bool:
         """See `Engine.miss`."""
         place, now = (app_id, channel), self._clock()
-        while self._missed_ends and self._missed_ends[0][0] <= now:
+        for _ in range(SWEPT):
+            if not self._missed_ends or self._missed_ends[0][0] > now:
+                break
             _, due = heapq.heappop(self._missed_ends)
             if self._missed.get(due, math.inf) <= now:
                 del self._missed[due]
-        if place in self._missed:
+        if self._missed.get(place, now) > now:
             return False
         self._missed[place] = now + seconds
         heapq.heappush(self._missed_ends, (now + seconds, place))

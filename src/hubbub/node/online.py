@@ -97,9 +97,11 @@ class Online:
 
     async def unwatch(self, app_id: str, user_ids: Iterable[str], connection: Connection) -> None:
         """Let it hear no more."""
-        for topic in map(about, user_ids):
+        topics = list(map(about, user_ids))
+        for topic in topics:
+            self._hub.remove(app_id, topic, connection)
+        for topic in topics:
             async with self._gates.of(app_id, topic):
-                self._hub.remove(app_id, topic, connection)
                 if not self._is_heard(app_id, topic):
                     await self._engine.unsubscribe(app_id, topic)
 

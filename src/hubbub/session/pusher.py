@@ -294,7 +294,9 @@ class PusherSession(Session):
             self._user = signed_in
         self._user.user = user
         self._reply(SignInSucceeded(command.user_data))
-        count = await self._user.watch(app)
+        # What the settings are now: they may have changed while the sign-in waited.
+        settings = self._application.settings
+        count = await self._user.watch(self._application)
         if settings.watchlists and count < len(user.watchlist):
             names = ", ".join(user.watchlist[:count])[:SHOWN]
             raise WATCHLIST_TOO_LONG(count=len(user.watchlist), limit=settings.max_watchlist, watched=names)
