@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from hmac import compare_digest
 from typing import Any
 
 import uvicorn
@@ -24,18 +25,24 @@ from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
 from hubbub.api.app import api
 from hubbub.api.services import Services as ApiServices
-from hubbub.apps import Apps
+from hubbub.apps import Application, Apps, KeyPair
 from hubbub.changes import Change, Changes
 from hubbub.demo import Demo
 from hubbub.engine.memory import Memory
 from hubbub.errors import Refusal
 from hubbub.hub.hub import Hub
 from hubbub.messages import Event, Member
-from hubbub.node import Node
+from hubbub.metrics import CONTENT_TYPE, Metrics
+from hubbub.node.node import Node
 from hubbub.session.doors import Doors
-from hubbub.settings import ConfigurationError, Settings
+from hubbub.settings import ConfigurationError, DeclaredApp, Settings
 from hubbub.snippets import snippets
 from hubbub.store import Store, is_sqlite, migrate
+from hubbub.tally import Tally
+from hubbub.transports import timeline
+from hubbub.transports.detour import TERMINATE_PATH, answer
+from hubbub.transports.fallback import PATHS as FALLBACK_PATHS
+from hubbub.transports.fallback import Fallbacks
 from hubbub.transports.front import Doorman, Front
 from hubbub.transports.longpoll import PATH as LONG_POLL_PATH
 from hubbub.transports.longpoll import LongPolls
@@ -45,6 +52,8 @@ from hubbub.transports.services import Services
 from hubbub.transports.websocket import WebSocket
 from hubbub.transports.wheel import Wheel
 from hubbub.web.site import site
+from hubbub.webhooks.seam import DECLARED, KINDS, Endpoint, Hooked
+from hubbub.webhooks.webhooks import Webhooks
 
 WAVE_SECONDS = 0.1
 """Between two waves of sockets that a stopping server closes."""
@@ -99,8 +108,12 @@ class Server(uvicorn.Server):
         self._sessions = Sessions(store, secret=secret, issuer=settings.jwt_issuer, lifetime=settings.jwt_lifetime)
         self._demo = Demo(self._sessions) if settings.demo else None
         self._apps = Apps(store, settings.app, [self._demo.application] if self._demo is not None else [])
+        self._tally = Tally()
+        self._metrics = Metrics(self._tally)
+        self._webhooks = Webhooks(store.outbox, settings, _hooked(settings.app))
         self._services: Services
         self._long_polls: LongPolls
+        self._fallbacks: Fallbacks
         self._reviews: set[asyncio.Task[None]] = set()
         self._doorman: Doorman | None = None
         super().__init__(
@@ -165,8 +178,10 @@ class Server(uvicorn.Server):
         if clients:
             limit = f"{self._settings.drain_timeout:g}"
             _say(f"Stopping: {len(clients)} sockets are told to come back, for {limit} s at most. Once more cuts them.")
+        self._webhooks.freeze()
         self._services.doors.node.hub.flush()
         self._long_polls.shutdown()
+        self._fallbacks.shutdown()
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.drain_timeout
         # However small the waves, the last is sent off at half time, and may still say goodbye.
@@ -190,7 +205,7 @@ class Server(uvicorn.Server):
     @asynccontextmanager
     async def _lifespan(self, _site: object) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
-        node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory())
+        node = Node(Hub(loop.call_soon, self._settings.fanout_slice), Memory(), recorder=self._webhooks)
         wheel = Wheel(loop)
         doors = Doors(
             self._apps,
@@ -198,12 +213,17 @@ class Server(uvicorn.Server):
             self._settings.activity_timeout,
             _capacity(self._settings),
             self._demo if self._demo is not None else self._sessions,
+            tally=self._tally,
         )
-        self._services = Services(self._settings, wheel, doors, Rest(self._apps, node), self._proxies)
+        self._services = Services(
+            self._settings, wheel, doors, Rest(self._apps, node, tally=self._tally), self._proxies
+        )
         self._long_polls = LongPolls(self._services)
+        self._fallbacks = Fallbacks(self._services)
         self._changes.watch(self._review)
-        await node.start()
         await self._changes.start()
+        await self._webhooks.start()
+        await node.start()
         wheel.start()
         yield
         wheel.stop()
@@ -211,6 +231,7 @@ class Server(uvicorn.Server):
         for task in self._reviews:
             task.cancel()
         await node.stop()
+        await self._webhooks.stop()
         await self._store.close()
 
     def _site(self) -> Starlette:
@@ -228,20 +249,46 @@ class Server(uvicorn.Server):
         return site(
             self._lifespan,
             api=api(services),
-            sockets={LONG_POLL_PATH: self._long_poll},
+            sockets={
+                LONG_POLL_PATH: self._long_poll,
+                TERMINATE_PATH: self._terminate,
+                **dict.fromkeys(FALLBACK_PATHS, self._fallback),
+                timeline.JSONP_PATH: timeline.jsonp,
+                timeline.XHR_PATH: timeline.xhr,
+            },
             demo=self._demo.issue if self._demo is not None else None,
+            metrics=self._show_metrics if self._settings.metrics_token is not None else None,
         )
 
     # What the site asks of parts that are only there once the loop runs
 
-    async def _publish(self, app_id: str, event: Event) -> None:
-        await self._services.doors.node.publish(app_id, event)
+    async def _publish(self, app: Application, event: Event) -> None:
+        try:
+            self._services.rest.budget.spend(app)
+        except Refusal as refusal:
+            self._tally.refused(app.id, refusal)
+            raise
+        await self._services.doors.node.publish(app.id, event, keep=app.settings.cache_ttl)
 
     async def _members(self, app_id: str, channel: str) -> Mapping[str, Member]:
         return await self._services.doors.node.members(app_id, channel)
 
+    async def _show_metrics(self, request: Request) -> Response:
+        token = self._settings.metrics_token
+        given = request.headers.get("authorization", "").encode()
+        if token is None or not compare_digest(given, b"Bearer " + token.get_secret_value().encode()):
+            return Response("A token is needed, see HUBBUB_METRICS_TOKEN\n", 401, {"WWW-Authenticate": "Bearer"})
+        self._metrics.webhooks = self._webhooks.counts()
+        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+
+    async def _terminate(self, request: Request) -> Response:
+        return await answer(self._services.rest, request)
+
     async def _long_poll(self, request: Request) -> Response:
         return await self._long_polls(request)
+
+    async def _fallback(self, request: Request) -> Response:
+        return await self._fallbacks(request)
 
     async def _review(self, change: Change) -> None:
         try:
@@ -256,6 +303,7 @@ class Server(uvicorn.Server):
         doors = self._services.doors
         match change.kind:
             case "application":
+                await self._webhooks.refresh(str(change.subject_id))
                 await doors.review_application(str(change.subject_id))
             case "user":
                 await doors.review_user(change.subject_id)
@@ -295,6 +343,15 @@ def _say(text: str) -> None:
     """Tell who started the server; what is for operators goes to the log."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def _hooked(declared: DeclaredApp | None) -> Hooked | None:
+    """Give the endpoint that settings declare."""
+    if declared is None or declared.webhook_url is None:
+        return None
+    pair = KeyPair(declared.key, declared.secret.get_secret_value())
+    endpoint = Endpoint(DECLARED, declared.webhook_url.get_secret_value(), frozenset(KINDS))
+    return Hooked(declared.id, pair, declared.webhook_batches, (endpoint,))
 
 
 def _capacity(settings: Settings) -> int:

@@ -18,6 +18,7 @@ from pusher.errors import (  # type: ignore[import-untyped]
     PusherBadStatus,
     PusherForbidden,
 )
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from running import Running
@@ -56,6 +57,21 @@ class Browser:
         event, data = self.next()
         assert event == "pusher_internal:subscription_succeeded", data
         return data
+
+    def sign_in(self, sdk: Pusher, user_id: str) -> None:
+        """Sign in as the SDK authenticates a user, and subscribe to the user's channel as pusher-js does."""
+        given = sdk.authenticate_user(self.socket_id, {"id": user_id, "user_info": {"name": "Ada"}})
+        self.send("pusher:signin", given)
+        assert self.next() == ("pusher:signin_success", {"user_data": given["user_data"]})
+        assert self.subscribe(f"#server-to-user-{user_id}", auth="") == {}
+
+    def close_code(self) -> int | None:
+        """Give the code that the server closed with, whatever it had to say before."""
+        try:
+            while True:
+                self.next()
+        except ConnectionClosed:
+            return self._socket.close_code
 
 
 @pytest.fixture
@@ -152,6 +168,38 @@ def test_encrypted_events_are_opened_with_the_key_that_authenticate_gives(
 
 def test_an_event_to_a_user_is_accepted(sdk: Pusher) -> None:
     assert sdk.send_to_user("42", "event", {}) == {}
+
+
+def test_a_user_who_signs_in_hears_what_is_sent_to_them(sdk: Pusher, browser: Callable[[], Browser]) -> None:
+    ada, bob = browser(), browser()
+    users = [unique("ada"), unique("bob")]
+    for page, user in zip((ada, bob), users, strict=True):
+        page.sign_in(sdk, user)
+    for number, user in enumerate(users):
+        assert sdk.send_to_user(user, "mail", {"number": number}) == {}
+    assert ada.next() == ("mail", {"number": 0})
+    assert bob.next() == ("mail", {"number": 1})
+
+
+def test_the_connections_of_a_user_are_terminated(sdk: Pusher, browser: Callable[[], Browser]) -> None:
+    tab, phone, other = browser(), browser(), browser()
+    user = unique("ada")
+    for page in (tab, phone):
+        page.sign_in(sdk, user)
+    other.sign_in(sdk, unique("bob"))
+    assert sdk.terminate_user_connections(user) == {}
+    assert (tab.close_code(), phone.close_code()) == (4009, 4009)
+    other.send("pusher:ping", {})
+    assert other.next()[0] == "pusher:pong"
+
+
+def test_what_a_cache_channel_keeps_can_be_asked_about(sdk: Pusher) -> None:
+    channel = unique("cache-news")
+    assert sdk.channel_info(channel, ["cache"]) == {"occupied": False, "cache": None}
+    sdk.trigger(channel, "event", {"text": "héllo"})
+    cache = sdk.channel_info(channel, ["cache"])["cache"]
+    assert json.loads(cache["data"]) == {"text": "héllo"}
+    assert 0 < cache["ttl"] <= 1800
 
 
 def test_a_wrong_secret_an_unknown_key_and_another_app_are_bad_auth(

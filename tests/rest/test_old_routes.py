@@ -106,7 +106,11 @@ async def test_the_sdk_understands_the_answer(server: Running, backend: Callable
 
 @pytest.mark.parametrize(
     ("method", "route", "allowed"),
-    [("GET", "/channels/a/events", "POST"), ("POST", "/channels/a/stats", "GET"), ("PUT", "/channels/a/events", "POST")],
+    [
+        ("GET", "/channels/a/events", "POST"),
+        ("POST", "/channels/a/stats", "GET"),
+        ("PUT", "/channels/a/events", "POST"),
+    ],
 )
 async def test_each_takes_its_own_method_alone(server: Running, method: str, route: str, allowed: str) -> None:
     async with Line(server) as line:

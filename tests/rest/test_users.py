@@ -153,7 +153,9 @@ async def test_nobody_is_closed_without_a_good_signature(server: Running, user: 
     assert await ada.stays()
 
 
-@pytest.mark.parametrize("path", ["/users/a/b/terminate_connections", "/users//terminate_connections", "/users/a/other"])
+@pytest.mark.parametrize(
+    "path", ["/users/a/b/terminate_connections", "/users//terminate_connections", "/users/a/other"]
+)
 async def test_what_is_no_route_is_not_found(server: Running, path: str) -> None:
     assert (await terminate(server, path)).status in (400, 404)
 

@@ -34,7 +34,7 @@ async def is_empty(server: Running, connect: Dial, channel: str) -> bool:
     """Tell whether a newcomer is told that nothing is kept."""
     socket = await connect(server)
     await come(socket, channel)
-    is_missed = (await socket.receive())["event"] == "pusher:cache_miss"
+    is_missed: bool = (await socket.receive())["event"] == "pusher:cache_miss"
     await socket.close()
     return is_missed
 

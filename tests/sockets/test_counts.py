@@ -117,7 +117,7 @@ async def test_many_are_told_now_and_then(server: Running, connect: Dial, name: 
         await socket.ask(name)
         await socket.send("pusher:unsubscribe", {"channel": name})
         await socket.ask(name)
-    heard = []
+    heard: list[int] = []
     while not heard or heard[-1] != len(crowd) + 1:
         heard.append((await ear.expect(COUNT, name))["subscription_count"])
     periods = (time.monotonic() - began) // SECONDS + 1

@@ -86,7 +86,12 @@ frames = st.fixed_dictionaries(
 )
 user_data = st.fixed_dictionaries(
     {},
-    optional={"id": words | values, "user_info": values, "watchlist": st.lists(words | values) | values, "more": values},
+    optional={
+        "id": words | values,
+        "user_info": values,
+        "watchlist": st.lists(words | values) | values,
+        "more": values,
+    },
 )
 channel_data = st.fixed_dictionaries({}, optional={"user_id": words | values, "user_info": values, "more": values})
 objects = st.dictionaries(st.text(), values.filter(lambda value: "NaN" not in json.dumps(value)), max_size=3)

@@ -110,7 +110,8 @@ async def test_a_page_from_elsewhere_is_told_and_closed(start_server: Start, dia
         assert error == {"code": 4009, "message": text}
         assert await socket.expect_close(4009) == text[:123]
     # The signed API has no pages: whoever holds the secret may publish.
-    answer = requests.post(f"{server.url}/apps/{server.app_id}/events", headers={"Origin": "https://evil"}, timeout=10)
+    url, headers = f"{server.url}/apps/{server.app_id}/events", {"Origin": "https://evil.example"}
+    answer = await asyncio.to_thread(requests.post, url, headers=headers, timeout=10)
     assert (answer.status_code, answer.text) == (401, "Missing parameter: auth_key\n")
 
 

@@ -1,5 +1,6 @@
-"""Who a connection is: signing in, the channel of one user, and presence by it (pusher-protocol, "User authentication")."""
+"""Who a connection is: signing in, a user's own channel, presence by it (pusher-protocol, "User authentication")."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -7,8 +8,10 @@ import pytest
 from pusher import Pusher  # type: ignore[import-untyped]
 
 from running import Running
+from seeded import Seeded
 from sockets.client import MEMBER_ADDED, MEMBER_REMOVED, SUCCEEDED, Dial, PusherSocket, sign
 from sockets.conftest import Publish
+from sockets.phoenix.client import knock, lobby
 
 Start = Callable[..., Running]
 Backend = Callable[..., Pusher]
@@ -50,9 +53,7 @@ async def hear_privately(socket: PusherSocket, user_id: str) -> None:
         '{"id":42}',
     ],
 )
-async def test_who_signs_in_is_told_what_was_signed_as_it_came(
-    server: Running, connect: Dial, user_data: str
-) -> None:
+async def test_who_signs_in_is_told_what_was_signed_as_it_came(server: Running, connect: Dial, user_data: str) -> None:
     socket = await connect(server)
     await socket.claim(user_data)
     frame = await socket.receive()
@@ -112,12 +113,10 @@ async def test_a_signature_for_something_else_does_not_fit(server: Running, conn
     await is_nobody(socket, "42")
 
 
-@pytest.mark.parametrize(
-    "frame", ['{"event":"pusher:signin"}', '{"event":"pusher:signin","data":{}}', '{"event":"pusher:signin","data":{"auth":"a:b"}}']
-)  # fmt: skip
-async def test_without_data_it_is_said_what_is_missing(server: Running, connect: Dial, frame: str) -> None:
+@pytest.mark.parametrize("data", ["", ',"data":{}', ',"data":{"auth":"a:b"}', ',"data":"{}"'])
+async def test_without_data_it_is_said_what_is_missing(server: Running, connect: Dial, data: str) -> None:
     socket = await connect(server)
-    await socket.send_text(frame)
+    await socket.send_text(f'{{"event":"pusher:signin"{data}}}')
     await socket.expect_error("Missing parameter: data.user_data")
     await socket.expect_nothing()
 
@@ -237,6 +236,20 @@ async def test_clients_cannot_speak_there(server: Running, connect: Dial, name: 
     await tab.send("client-x", "x", mine(name))
     await tab.expect_error("Client event rejected - only supported on private and presence channels")
     await phone.expect_nothing()
+
+
+async def test_direct_messages_of_phoenix_clients_reach_them_too(seeded: Seeded, connect: Dial, name: str) -> None:
+    ada = await connect(seeded)
+    await ada.sign_in(name)
+    await hear_privately(ada, name)
+    jwt = await asyncio.to_thread(seeded.jwt)
+    bob = await knock(seeded, guardian_token=jwt, unique_identifier="bob")
+    try:
+        await bob.join(lobby(seeded))
+        await bob.push(lobby(seeded), "direct", {"uid": name, "event": "mail", "payload": {"a": 1}})
+        await ada.expect_frame({"event": "mail", "channel": mine(name), "data": '{"a":1,"from_uid":"bob"}'})
+    finally:
+        await bob.close()
 
 
 # Presence by sign-in

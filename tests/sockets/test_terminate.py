@@ -50,9 +50,7 @@ async def test_where_the_user_is_not_nothing_happens(server: Running, connect: D
     await socket.expect_nothing()
 
 
-async def test_who_was_closed_has_left_everything(
-    server: Running, connect: Dial, backend: Backend, name: str
-) -> None:
+async def test_who_was_closed_has_left_everything(server: Running, connect: Dial, backend: Backend, name: str) -> None:
     watcher, user = await connect(server), await connect(server)
     await watcher.sign_in(f"{name}-w", watchlist=[name])
     await watcher.expect(WATCHLIST)
@@ -95,10 +93,9 @@ async def test_an_id_may_have_what_names_of_channels_have(server: Running, conne
     await socket.expect_end(4009, TERMINATED)
 
 
-async def test_it_is_felt_before_the_answer_comes(
+async def test_fifty_sockets_of_a_user_are_closed_at_once(
     server: Running, connect: Dial, backend: Backend, name: str
 ) -> None:
-    """All at once: fifty sockets of one user, and none is left out."""
     sockets = [await connect(server) for _ in range(50)]
     for socket in sockets:
         await socket.sign_in(name)

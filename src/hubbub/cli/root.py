@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hubbub.cli import apps, organizations, tokens, users
+from hubbub.cli import apps, organizations, tokens, users, webhooks
 from hubbub.cli.asking import ask_store, database_url
+from hubbub.cli.conformance import conformance
 from hubbub.cli.printing import OPTIONS, REFUSED, print_fields, print_table
 
 MISCONFIGURED = 2
@@ -134,7 +135,9 @@ def settings(
         print_table(("VARIABLE", "VALUE", "DEFAULT", "MEANING"), reference.rows(load()))
 
 
+commands.command()(conformance)
 commands.add_typer(apps.commands, name="app")
 commands.add_typer(organizations.commands, name="org")
 commands.add_typer(users.commands, name="user")
 commands.add_typer(tokens.commands, name="token")
+commands.add_typer(webhooks.commands, name="webhook")

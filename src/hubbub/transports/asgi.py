@@ -16,8 +16,10 @@ from uvicorn.server import ServerState
 from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, SHUTTING_DOWN, Refusal
 from hubbub.transports.ending import hang_up
 from hubbub.transports.kind import Dispatcher, Kind
+from hubbub.transports.receiving import CUT
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
+from hubbub.transports.sockjs_websocket import SockJsWebSocket, is_sockjs
 
 _JSON_API = b"/api/"
 
@@ -79,6 +81,7 @@ class Asgi(HttpToolsProtocol):
         if self._is_ending:
             return
         super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"connection": self.transport.abort}}
         self._is_reading_head = True
         self._is_read = False
         self._progressed = True
@@ -137,8 +140,11 @@ class Asgi(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand over to the WebSocket, unless a page is still to be answered."""
-        if not self._is_ending:
-            super().handle_websocket_upgrade()
+        if self._is_ending:
+            return
+        if is_sockjs(self.url):
+            self.ws_protocol_class = self._sockjs  # type: ignore[assignment]  # a factory does as well as a class
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what the parser cannot read."""
@@ -223,6 +229,9 @@ class Asgi(HttpToolsProtocol):
         if not is_answered:
             self.transport.write(render(refused(refusal), keep_alive=False))
         hang_up(self.transport, self, self._services)
+
+    def _sockjs(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> SockJsWebSocket:
+        return SockJsWebSocket(self._services, server_state)
 
     def _release(self) -> None:
         self._services.wheel.forget(self)

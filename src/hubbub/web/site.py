@@ -32,11 +32,13 @@ def site(
     api: ASGIApp,
     sockets: Mapping[str, Endpoint],
     demo: Callable[[str], Pass] | None,
+    metrics: Endpoint | None = None,
 ) -> Starlette:
     """Make the application; `lifespan` surrounds its life.
 
     `api` answers below `/api`; `sockets` are the endpoints, by path, of clients that no WebSocket reaches; `demo` lets
-    a visitor of the chat in by a user id of theirs, None where there is no chat.
+    a visitor of the chat in by a user id of theirs, None where there is no chat; `metrics` answers `/metrics`, if that
+    is there.
     """
 
     async def demo_session(request: Request) -> Response:
@@ -48,6 +50,7 @@ def site(
             Route("/health", _health),
             Route("/demo/session", demo_session),
             *(Route(path, endpoint, methods=list(METHODS)) for path, endpoint in sockets.items()),
+            *([Route("/metrics", metrics)] if metrics is not None else []),
             Mount("/api", api),
             *asset_routes(),
         ],

@@ -81,6 +81,7 @@ class Scribe(Generic[T]):
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
+        self._is_away = True  # for who comes too late: it is not written, and nobody waits
         for sheet in self._sheets:
             sheet.answer()
         if self._count:

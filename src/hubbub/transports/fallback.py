@@ -1,0 +1,174 @@
+"""Pusher clients that no WebSocket reaches, below `/pusher`: the HTTP transports of pusher-js, and SockJS.
+
+    POST /pusher/app/KEY/SERVER/SESSION/{xhr, xhr_streaming, xhr_send}             pusher-js's own
+    …    /pusher/SERVER/SESSION/{xhr, xhr_streaming, xhr_send, eventsource}        SockJS, to its protocol 0.3.3
+    GET  /pusher/info, /pusher                                                     what SockJS asks first
+
+SERVER and SESSION are the client's choice; together they name the session. SockJS's WebSocket is another file's.
+
+Left out of SockJS: `jsonp`, `htmlfile` and the iframes, which are for browsers without XMLHttpRequest across origins,
+Internet Explorer up to 9 among them. An iframe would be a page of this origin that runs whatever script its address
+names, beside the pages where users sign in. The script that pusher-js fetches from Pusher's site knows nothing but
+these; a page that wants SockJS loads sockjs-client itself. And `/pusher/websocket` without frames: `/app/KEY` is that.
+
+Knows: paths, methods, what a page of another origin may ask, which sessions there are. Does not know how one is kept.
+"""
+
+import re
+import secrets
+from functools import partial
+from typing import Final
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from hubbub.errors import (
+    BAD_REQUEST,
+    MESSAGE_TOO_LARGE,
+    METHOD,
+    NOT_FOUND,
+    OVER_CAPACITY,
+    SHUTTING_DOWN,
+    STILL_OPEN,
+    Refusal,
+)
+from hubbub.session.doors import Opening
+from hubbub.transports import sockjs
+from hubbub.transports.httpsocket import HttpSocket
+from hubbub.transports.receiving import EVENT_SOURCE, POLL, STREAM, Form, Receiving
+from hubbub.transports.services import Services
+
+SESSIONS: Final = ("/pusher/app/{key}/{server}/{session}/{transport}", "/pusher/{server}/{session}/{transport}")
+INFO: Final = "/pusher/info"
+GREETINGS: Final = ("/pusher", "/pusher/")
+PATHS: Final = (INFO, *GREETINGS, *SESSIONS)
+
+_SEND: Final = "xhr_send"
+_FORMS: Final = {"xhr": POLL, "xhr_streaming": STREAM, "eventsource": EVENT_SOURCE}
+_METHODS: Final = {"xhr": "POST", "xhr_streaming": "POST", _SEND: "POST", "eventsource": "GET"}
+_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""SockJS lets clients choose them, of anything but dots and slashes; they choose digits and letters."""
+
+
+class Fallbacks:
+    """All sessions of this process, by what their clients call them; and the ASGI endpoint."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._sockets: dict[tuple[str, ...], HttpSocket] = {}
+        self._is_stopping = False
+
+    def shutdown(self) -> None:
+        """The server stops: tell everyone to come back elsewhere, and let nobody else in."""
+        self._is_stopping = True
+        for socket in list(self._sockets.values()):
+            socket.shutdown()
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer a request to one of PATHS."""
+        try:
+            response = await self._respond(request)
+        except Refusal as refusal:
+            response = Response(f"{refusal.message}\n", refusal.status, media_type="text/plain")
+            if allow := refusal.facts.get("allow"):
+                response.headers["Allow"] = str(allow)
+        response.headers.update(_headers(request))
+        return response
+
+    async def _respond(self, request: Request) -> Response:
+        transport = request.path_params.get("transport")
+        if transport is None:
+            method = "GET"
+        elif (known := _METHODS.get(transport)) is not None:
+            method = known
+        else:
+            raise NOT_FOUND()
+        if request.method == "OPTIONS":
+            return _preflight(request, method)
+        if request.method != method:
+            raise METHOD(method=request.method, allow=f"{method}, OPTIONS")
+        if transport is None:
+            return _information(request)
+        given = request.path_params
+        if not (_PART.fullmatch(given["server"]) and _PART.fullmatch(given["session"])):
+            raise NOT_FOUND()
+        name = (given.get("key", ""), given["server"], given["session"])
+        if transport == _SEND:
+            return await self._send(request, name)
+        return self._receive(request, name, _FORMS[transport])
+
+    def _receive(self, request: Request, name: tuple[str, ...], form: Form) -> Response:
+        socket = self._sockets.get(name)
+        if socket is None:
+            socket = self._open(request, name)
+        elif socket.is_taken:
+            refusal = STILL_OPEN()
+            assert refusal.code is not None
+            said = form.written(sockjs.close(refusal.code, refusal.message))
+            return Response(form.prelude + said, headers={"Content-Type": form.content_type})
+        response = Receiving(socket, form)
+        socket.attach(response)
+        return response
+
+    def _open(self, request: Request, name: tuple[str, ...]) -> HttpSocket:
+        if self._is_stopping:
+            raise SHUTTING_DOWN()
+        capacity = self._services.doors.capacity
+        if capacity is not None and len(self._sockets) >= capacity:
+            raise OVER_CAPACITY()
+        is_secure, origin = request.url.scheme == "https", request.headers.get("origin")
+        opening = Opening(name[0], dict(request.query_params), is_secure, origin=origin)
+        socket = self._sockets[name] = HttpSocket(self._services, opening, partial(self._forget, name))
+        return socket
+
+    def _forget(self, name: tuple[str, ...], socket: HttpSocket) -> None:
+        if self._sockets.get(name) is socket:
+            del self._sockets[name]
+
+    async def _send(self, request: Request, name: tuple[str, ...]) -> Response:
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            raise BAD_REQUEST(problem="the body is incomplete") from None
+        socket = self._sockets.get(name)
+        if socket is None:
+            raise NOT_FOUND()
+        socket.hear()
+        try:
+            texts = sockjs.messages(body, self._services.settings.max_message_bytes)
+        except Refusal as refusal:
+            if refusal.reason is MESSAGE_TOO_LARGE:
+                # As a WebSocket is closed: clients do not look at this answer, and would wait for another for ever.
+                socket.close(refusal)
+            raise
+        await socket.receive(texts)
+        return Response(status_code=204)
+
+
+def _information(request: Request) -> Response:
+    if request.url.path != INFO:
+        return Response("Welcome to SockJS!\n", media_type="text/plain")
+    # Without a cookie no request need reach the same process, as long as there is one.
+    facts = {"websocket": True, "origins": ["*:*"], "cookie_needed": False, "entropy": secrets.randbits(32)}
+    return Response(msgspec.json.encode(facts), media_type="application/json")
+
+
+def _preflight(request: Request, method: str) -> Response:
+    return Response(
+        status_code=204,
+        headers={
+            "Access-Control-Allow-Methods": f"{method}, OPTIONS",
+            "Access-Control-Allow-Headers": request.headers.get("access-control-request-headers", "Content-Type"),
+            "Access-Control-Max-Age": "3600",
+        },
+    )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """Let any page ask, with cookies too, as SockJS does with each request: none is ever looked at."""
+    headers = {"Cache-Control": "no-store, no-transform", "X-Content-Type-Options": "nosniff"}
+    if (origin := request.headers.get("origin")) is None:
+        return {**headers, "Access-Control-Allow-Origin": "*"}
+    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
+    return {**headers, **allowed}
