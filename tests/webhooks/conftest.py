@@ -2,15 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+import postgres
 from hubbub.apps import KeyPair
 from hubbub.settings import Settings
-from hubbub.store import Store
+from hubbub.store import Store, migrate
 from hubbub.webhooks.seam import KINDS, Endpoint, Hooked
 from hubbub.webhooks.webhooks import Webhooks
 from sockets.conftest import _dial, connect
@@ -72,6 +73,14 @@ async def open_webhooks(store: Store) -> AsyncIterator[Open]:
             return webhooks
 
         yield opened
+
+
+@pytest.fixture
+def cluster() -> Iterator[postgres.Cluster]:
+    """Give a PostgreSQL server of this test's own, with all tables."""
+    with postgres.Cluster() as cluster:
+        migrate(cluster.url)
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -2,28 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 import postgres
 from hubbub.errors import STORE_UNAVAILABLE
 from hubbub.messages import Event, Occupied, Vacated
-from hubbub.store import Store, migrate
+from hubbub.store import Store
 from hubbub.webhooks.scribe import MOST, Scribe
 from hubbub.webhooks.webhooks import Webhooks
 from webhooks.conftest import APP, hooked, settings, to
 from webhooks.receiver import Receiver
 
 needs_programs = pytest.mark.needs("postgresql programs")
-
-
-@pytest.fixture
-def cluster() -> Iterator[postgres.Cluster]:
-    """Give a PostgreSQL server of this test's own, with all tables."""
-    with postgres.Cluster() as cluster:
-        migrate(cluster.url)
-        yield cluster
 
 
 @pytest.fixture

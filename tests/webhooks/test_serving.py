@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from hubbub.store import migrate
 from postgres import Cluster
 from sockets.client import Dial, eventually
 from webhooks.mortal import Mortal
@@ -199,23 +198,21 @@ async def test_endpoints_on_the_hosts_own_network_are_refused_unless_allowed(
 
 @pytest.mark.needs("postgresql programs")
 async def test_realtime_goes_on_without_the_database_and_webhooks_follow(
-    start: StartMortal, connect: Dial, receiver: Receiver
+    cluster: Cluster, start: StartMortal, connect: Dial, receiver: Receiver
 ) -> None:
-    with Cluster() as cluster:
-        migrate(cluster.url)
-        server = start(database_url=cluster.url)
-        sender, listener = await connect(server), await connect(server)
-        for client in (sender, listener):
-            await client.subscribe("private-a")
-        await until(receiver, {"name": "channel_occupied", "channel": "private-a"})
-        await asyncio.to_thread(cluster.stop)
-        for number in range(10):
-            await sender.send("client-hi", str(number), "private-a")
-        for number in range(10):
-            await listener.expect_frame({"event": "client-hi", "channel": "private-a", "data": str(number)})
-        await listener.subscribe("room")
-        await asyncio.to_thread(cluster.start)
-        events = await receiver.events(11)
-        assert [event["data"] for event in events if event["name"] == "client_event"] == [str(n) for n in range(10)]
-        assert [event["channel"] for event in events if event["name"] == "channel_occupied"] == ["room"]
-        server.stop()
+    server = start(database_url=cluster.url)
+    sender, listener = await connect(server), await connect(server)
+    for client in (sender, listener):
+        await client.subscribe("private-a")
+    await until(receiver, {"name": "channel_occupied", "channel": "private-a"})
+    await asyncio.to_thread(cluster.stop)
+    for number in range(10):
+        await sender.send("client-hi", str(number), "private-a")
+    for number in range(10):
+        await listener.expect_frame({"event": "client-hi", "channel": "private-a", "data": str(number)})
+    await listener.subscribe("room")
+    await asyncio.to_thread(cluster.start)
+    events = await receiver.events(11)
+    assert [event["data"] for event in events if event["name"] == "client_event"] == [str(n) for n in range(10)]
+    assert [event["channel"] for event in events if event["name"] == "channel_occupied"] == ["room"]
+    assert await asyncio.to_thread(server.stop) == 0

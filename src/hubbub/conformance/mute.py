@@ -1,17 +1,20 @@
 """A client that never answers unless told to: WebSocket written by hand, as libraries answer pings by themselves.
 
-Knows the frames of RFC 6455 as far as a server sends them. Does not know Pusher beyond its pings.
+Knows the frames of RFC 6455 as far as a server sends them, and as much of Pusher as it takes to subscribe. Does not know
+what is right.
 """
 
 import asyncio
 import base64
 import json
 import os
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from hubbub.conformance.checks import Failed, check
-from hubbub.conformance.client import PING
+from hubbub.conformance.client import ESTABLISHED, PING, SUCCEEDED
 from hubbub.conformance.scene import Scene
+from hubbub.conformance.target import Application
+from hubbub.signing import channel_text, sign
 
 TEXT: Final = 1
 CLOSE: Final = 8
@@ -28,7 +31,7 @@ class Mute:
 
     @classmethod
     async def open(cls, scene: Scene) -> Self:
-        """Connect to the application under test, and take the answer to the upgrade."""
+        """Connect, and subscribe to a private channel, so that nobody takes the connection for an unauthorized one."""
         reader, writer = await scene.socket_stream()
         lines = [
             f"GET /app/{scene.target.app.key}?protocol=7 HTTP/1.1",
@@ -44,7 +47,9 @@ class Mute:
         except (asyncio.IncompleteReadError, TimeoutError) as error:
             raise Failed("101 to an upgrade", type(error).__name__) from None
         check(head.startswith(b"HTTP/1.1 101 "), "101 to an upgrade", head)
-        return cls(reader, writer)
+        mute = cls(reader, writer)
+        await mute._subscribe(scene.channel("private-"), scene.target.app, scene.target.patience)
+        return mute
 
     async def until_pinged(self, *, limit: float, answer: bool = False) -> None:
         """Wait for a ping, of RFC 6455 or of Pusher, and answer it if told to."""
@@ -68,9 +73,25 @@ class Mute:
             if opcode == CLOSE:
                 return int.from_bytes(payload[:2])
 
+    async def _subscribe(self, channel: str, app: Application, limit: float) -> None:
+        welcome = await self._event(ESTABLISHED, limit)
+        socket_id = json.loads(welcome["data"])["socket_id"]
+        auth = f"{app.key}:{sign(app.secret, channel_text(socket_id, channel))}"
+        data = {"channel": channel, "auth": auth}
+        self._send(TEXT, json.dumps({"event": "pusher:subscribe", "data": data}).encode())
+        await self._event(SUCCEEDED, limit)
+
+    async def _event(self, name: str, limit: float) -> dict[str, Any]:
+        opcode, payload = await self._frame(name, limit)
+        frame = json.loads(payload) if opcode == TEXT else {}
+        check(frame.get("event") == name, name, payload)
+        return dict(frame)
+
     def _send(self, opcode: int, payload: bytes) -> None:
+        size = len(payload)
+        length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2)
         # A mask of zeros masks as well as any other.
-        self._writer.write(bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload)
+        self._writer.write(bytes([0x80 | opcode]) + length + bytes(4) + payload)
 
     async def _frame(self, expected: str, limit: float) -> tuple[int, bytes]:
         try:

@@ -100,7 +100,7 @@ async def test_a_client_that_breaks_off_a_poll_is_gone(start_server: Start, fall
 
 
 async def test_a_client_that_polls_no_more_is_gone(start_server: Start, fall: Fall, name: str) -> None:
-    server = start_server(poll_timeout=1, ping_after=60, close_timeout=LIMIT)
+    server = start_server(poll_timeout=3, ping_after=60, close_timeout=LIMIT)
     room = f"presence-{name}"
     ann, bob = await fall(server).open(), await fall(server).open()
     await ann.subscribe(room, '{"user_id":"ann"}')
