@@ -275,7 +275,7 @@ class Server(uvicorn.Server):
 
     async def _show_metrics(self, request: Request) -> Response:
         token = self._settings.metrics_token
-        given = request.headers.get("authorization", "").encode()
+        given = request.headers.get("authorization", "").encode("latin-1")
         if token is None or not compare_digest(given, b"Bearer " + token.get_secret_value().encode()):
             return Response("A token is needed, see HUBBUB_METRICS_TOKEN\n", 401, {"WWW-Authenticate": "Bearer"})
         self._metrics.webhooks = self._webhooks.counts()

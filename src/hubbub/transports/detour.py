@@ -5,7 +5,7 @@ There is one: Pusher's Python library, 3.3.4, asks to end a user's connections w
 
 from typing import Final
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from hubbub.transports import request, rest
@@ -17,6 +17,10 @@ async def answer(api: rest.Rest, asked: Request) -> Response:
     """Let the signed API answer a request as it came: a signature is over the path with its escapes."""
     path, query = asked.scope["raw_path"], asked.scope["query_string"]
     target = path + b"?" + query if query else path
-    found = await api.answer(request.Request(asked.method.encode(), target, await asked.body()))
+    try:
+        body = await asked.body()
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    found = await api.answer(request.Request(asked.method.encode(), target, body))
     headers = {"Allow": found.allow} if found.allow else None
     return Response(found.body, found.status, headers, found.content_type.decode())

@@ -4,13 +4,16 @@ Answers so that pusher-js is content. What is told is not kept: it is about clie
 Pusher with its own service.
 """
 
+import re
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-JSONP_PATH: Final = "/timeline/v2/jsonp/{number:int}"
-XHR_PATH: Final = "/timeline/v2/xhr/{number:int}"
+JSONP_PATH: Final = "/timeline/v2/jsonp/{number}"
+XHR_PATH: Final = "/timeline/v2/xhr/{number}"
+
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 _HEADERS: Final = {"Cache-Control": "no-store", "Access-Control-Allow-Origin": "*", "X-Content-Type-Options": "nosniff"}
 
@@ -21,6 +24,8 @@ async def jsonp(request: Request) -> Response:
     The receiver may be gone, or pusher-js not be a global: then the end of the script is answer enough.
     """
     number = request.path_params["number"]
+    if _NUMBER.fullmatch(number) is None:
+        return Response("404 NOT FOUND\n", 404, media_type="text/plain")
     script = f'"use strict";\n((window.Pusher || {{}}).ScriptReceivers || {{}})[{number}]?.(null, {{}});\n'
     return Response(script, headers=_HEADERS, media_type="application/javascript")
 
