@@ -18,7 +18,7 @@ _SEPARATORS: Final = re.compile(r"([/:@?#])")
 
 
 class _Pattern(msgspec.Struct, frozen=True):
-    """What is matched, part by part between separators, each cut at its wildcards; and how much of an origin that is."""
+    """What is matched: the parts between separators, each cut at its wildcards; and how much of an origin that is."""
 
     parts: tuple[tuple[str, ...], ...]
     is_any: bool
