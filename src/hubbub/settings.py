@@ -89,8 +89,8 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     max_presence_members: Count = Field(100, description="Users in one presence channel.")
     leaves_per_second: Count = Field(
         20,
-        description="Channels that one connection may leave as a member, in the long run; ten times as many at once."
-        " Further ones wait their turn.",
+        description="Channels that one connection may leave where others are told of it, as of a member or by a count,"
+        " in the long run; ten times as many at once. Further ones wait their turn.",
     )
     max_topic_members: CountOrUnlimited = Field(
         1000,

@@ -101,7 +101,7 @@ async def test_more_is_accepted_at_once_than_a_statement_has_parameters(outbox: 
     assert len(await outbox.waiting(0, 50_000)) == len(await outbox.standing()) == 40_000
     found = await outbox.waiting(0, 50_000)
     await outbox.make([delivery(*(one.id for one in found))])
-    await outbox.forget(await outbox.standing())
+    await outbox.accept([Note("1", one.channel, "", (), ends=one) for one in await outbox.standing()])
     assert (await waiting(outbox), list(await outbox.standing())) == ([], [])
 
 
@@ -112,7 +112,8 @@ async def test_what_began_stands_until_it_ends(outbox: Outbox) -> None:
     await outbox.accept([occupied("a"), occupied("b"), occupied("b", user_id="jane"), occupied("b", user_id="joe")])
     await outbox.accept([vacated("a"), vacated("b", user_id="joe")])
     assert set(await outbox.standing()) == {Standing("1", "b"), Standing("1", "b", "jane")}
-    await outbox.forget([Standing("1", "b", "jane"), Standing("1", "never")])
+    ended = (Standing("1", "b", "jane"), Standing("1", "never"))
+    await outbox.accept([Note("1", one.channel, "", (), ends=one) for one in ended])
     assert list(await outbox.standing()) == [Standing("1", "b")]
 
 
@@ -371,7 +372,6 @@ async def test_every_question_is_refused_while_the_database_is_away(broken_url: 
         outbox.attempted([attempt(1)]),
         outbox.standing(),
         outbox.discard("1", 1),
-        outbox.forget([Standing("1", "a")]),
         outbox.prune(NOW),
     ):
         with pytest.raises(Refusal) as caught:

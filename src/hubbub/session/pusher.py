@@ -271,7 +271,7 @@ class PusherSession(Session):
         if channel not in self._subscriptions:
             raise NOT_SUBSCRIBED(channel=channel[:SHOWN])
         user_id = self._subscriptions.pop(channel)
-        if user_id is not None:
+        if user_id is not None or self._application.settings.subscription_counts:
             await self._settle(channel)
         app = self._application
         await self._doors.node.leave(

@@ -177,7 +177,7 @@ class Session(ABC):
             raise CLIENT_EVENT_RATE(limit=limit)
 
     async def _settle(self, channel: str) -> None:
-        """Wait until the client may leave a channel of which it is a member: all others are told.
+        """Wait until the client may leave a channel where all others are told: that it left, or how many they are.
 
         Whoever comes and goes without end is held up, and nobody else: until what the channel has been told is
         written, and in the long run to a rate. Coming is free, as there is a limit to how often one is there.

@@ -232,12 +232,6 @@ class Outbox:
                 gone = delete(table).where(table.c.app_id == app_id, table.c.endpoint_id == endpoint_id)
                 await connection.execute(gone if condition is None else gone.where(condition))
 
-    async def forget(self, standing: Sequence[Standing]) -> None:
-        """Forget what has begun, without telling anybody that it ended."""
-        if standing:
-            async with self._writing() as connection:
-                await connection.execute(_END, [{"over": _digest(one)} for one in standing])
-
     async def prune(self, before: datetime) -> None:
         """Forget deliveries, delivered or failed, that were made before a time, with their attempts.
 

@@ -186,8 +186,5 @@ class Outbox(Protocol):
     async def discard(self, app_id: str, endpoint_id: int) -> None:
         """Forget the events and pending deliveries of an endpoint that is there no more."""
 
-    async def forget(self, standing: Sequence[Standing]) -> None:
-        """Forget what has begun, without telling anybody that it ended."""
-
     async def prune(self, before: datetime) -> None:
         """Forget deliveries, delivered or failed, that were made before a time, with their attempts."""
