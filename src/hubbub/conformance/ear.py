@@ -7,7 +7,7 @@ right. An event counts once an answer has taken it.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from hubbub.conformance.case import Failed
+from hubbub.conformance.checks import Failed
 from hubbub.conformance.receiver import Delivery
 from hubbub.conformance.scene import Scene
 

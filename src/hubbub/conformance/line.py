@@ -7,7 +7,7 @@ import asyncio
 from typing import Self
 
 from hubbub.conformance.api import Answer
-from hubbub.conformance.case import Failed
+from hubbub.conformance.checks import Failed
 from hubbub.conformance.scene import Scene
 from hubbub.conformance.target import bracketed
 

@@ -1,7 +1,7 @@
 """A client that never answers unless told to: WebSocket written by hand, as libraries answer pings by themselves.
 
-Knows the frames of RFC 6455 as far as a server sends them, and as much of Pusher as it takes to subscribe. Does not know
-what is right.
+Knows the frames of RFC 6455 as far as a server sends them, and as much of Pusher as it takes to subscribe. Does not
+know what is right.
 """
 
 import asyncio
