@@ -26,8 +26,9 @@ except for those that Kubernetes makes for a service called hubbub.\
 
 _APP_INTRODUCTION = """\
 Each application of the database has its own: `hubbub app create NAME --set name=value`, and `hubbub app set` changes
-them without a restart, for open connections too. The variables are for the one application that settings can declare,
-without a database row; in `hubbub.toml` they are names under `[app]`.
+them without a restart, for open connections too; `force_tls`, `allowed_origins`, `max_connections` and
+`authorized_connections` are about who comes from then on. The variables are for the one application that settings can
+declare, without a database row; in `hubbub.toml` they are names under `[app]`.
 
 *Error* is the close code or the code inside `pusher:error` (`null` where Pusher has none), and the HTTP status where
 the same is refused over HTTP. *Metric* is counted by application; `/metrics` shows it, see `HUBBUB_METRICS_TOKEN`.\

@@ -24,6 +24,10 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Bytes = Annotated[int, Field(ge=1, le=2**31)]
 
 
+_ORIGIN = re.compile(r"([a-zA-Z0-9+.-]+://)?([^\s/:@?#\[\],]+|\[[0-9a-fA-F:.]+\])(:(\d{1,5}|\*))?/?")
+"""A host, perhaps with a scheme and a port, as a browser names a page's origin; `*` stands for any text."""
+
+
 class ConfigurationError(Exception):
     """A setting is missing, unknown or out of its range; the message names each and never holds a value."""
 
@@ -61,7 +65,7 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
         "",
         description="Origins, comma-separated, whose pages may connect, such as `https://example.com`,"
         " `https://*.example.com` or `example.com`; others are closed with 4009. Empty: all. Clients that are no"
-        " browsers send none, and may always connect.",
+        " browsers send none, and may always connect, except by `eventsource` and `jsonp`.",
     )
     events_per_second: CountOrUnlimited = Field(
         0, description="Events the application may publish in a second by the HTTP API; more answer 429. 0: no limit."
@@ -102,6 +106,14 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     max_subscriptions: CountOrUnlimited = Field(
         10_000, description="Channels one connection may be subscribed to. 0: no limit, as at Pusher."
     )
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins_are_such(cls, value: str) -> str:
+        for text in filter(None, map(str.strip, value.split(","))):
+            if _ORIGIN.fullmatch(text) is None:
+                raise ValueError(f"{text[:64]!a} is neither an origin nor a host")
+        return value
 
 
 class DeclaredApp(AppSettings, frozen=True, extra="forbid"):

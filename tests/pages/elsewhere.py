@@ -1,5 +1,6 @@
 """A site of another origin than the server's, with pusher-js on its page; and a visitor of it."""
 
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request
+from playwright.sync_api import BrowserContext, Page, Request, Route
 from playwright.sync_api import TimeoutError as NotInTime
 
 from running import Running
@@ -23,15 +24,21 @@ _SCRIPTS = {
     "/visitor.js": Path(__file__).parent / "visitor.js",
 }
 
-# With SockJS on the page pusher-js does not fetch it from Pusher's own site, where it can do nothing but iframes and
-# JSONP.
 _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <link rel="icon" href="data:,">
 <script src="{build}.js"></script>
-<script src="/sockjs.js"></script>
+{sockjs}
 <script src="/visitor.js"></script>
 """
+
+# With SockJS on the page pusher-js does not fetch it from Pusher's own site, where it can do nothing but iframes and
+# JSONP.
+_SOCKJS = '<script src="/sockjs.js"></script>'
+_WITHOUT_SOCKJS = "/without-sockjs"
+
+_FETCHED = re.compile(r"https?://js\.pusher\.com/[\d.]+/sockjs\.js")
+"""What pusher-js fetches without; here it gets the file of that name in its own package."""
 
 
 class _Answer(SimpleHTTPRequestHandler):
@@ -41,7 +48,9 @@ class _Answer(SimpleHTTPRequestHandler):
         if (script := _SCRIPTS.get(self.path)) is not None:
             self._send("text/javascript", script.read_bytes())
         else:
-            self._send("text/html", _PAGE.format(build=self.path).encode())
+            build = self.path.removesuffix(_WITHOUT_SOCKJS)
+            page = _PAGE.format(build=build, sockjs=_SOCKJS if build == self.path else "")
+            self._send("text/html", page.encode())
 
     def _send(self, kind: str, body: bytes) -> None:
         self.send_response(200)
@@ -87,6 +96,7 @@ class Visitor:
         self.problems: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.page: Page = context.new_page()
+        self.page.route(_FETCHED, self._give_sockjs)
         self.page.on("request", self._note)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.expose_function("authorize", self._authorize)
@@ -98,11 +108,15 @@ class Visitor:
         *,
         build: str = "pusher",
         key: str | None = None,
+        has_sockjs: bool = True,
         prepare: str | None = None,
         **options: object,
     ) -> Self:
-        """Open the page, run the script `prepare`, and connect by one transport alone, without waiting."""
-        self.page.goto(f"{self._site.url}/{build}")
+        """Open the page, run the script `prepare`, and connect by one transport alone, without waiting.
+
+        If not `has_sockjs`, pusher-js fetches SockJS itself.
+        """
+        self.page.goto(f"{self._site.url}/{build}{'' if has_sockjs else _WITHOUT_SOCKJS}")
         if prepare is not None:
             self.do(prepare)
         here = {
@@ -159,7 +173,11 @@ class Visitor:
     def _authenticate(self, socket_id: str) -> dict[str, Any]:
         return dict(self._sdk.authenticate_user(socket_id, {"id": self._user_id, "watchlist": self.watchlist}))
 
+    def _give_sockjs(self, route: Route) -> None:
+        route.fulfill(path=_MODULES / "pusher-js" / "dist" / "web" / "sockjs.js", content_type="text/javascript")
+
     def _note(self, request: Request) -> None:
         self.asked.append(request.url)
-        if not request.url.startswith((self._site.url, self.server.url, "data:")):
+        known = request.url.startswith((self._site.url, self.server.url, "data:"))
+        if not known and not _FETCHED.fullmatch(request.url):
             self.problems.append(f"asked for {request.url}")

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,8 +30,13 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Running]:
-    """Give a server that lets large events pass."""
-    with Running(app_max_event_bytes=LARGEST, app_watchlists=True, app_client_events_per_second=100) as running:
+    """Give a server that lets large events pass, and waits for a browser that has little of the machine."""
+    with Running(
+        app_max_event_bytes=LARGEST,
+        app_watchlists=True,
+        app_client_events_per_second=100,
+        max_backlog_bytes=16_000_000,
+    ) as running:
         yield running
 
 
@@ -276,7 +282,7 @@ def test_a_user_who_is_sent_away_stays_away(connect: Arrive, sdk: Pusher, name: 
     assert {"error": 4009} in visitor.until({"state": "disconnected"})
 
 
-@pytest.mark.parametrize("way", ["websocket", "xhr-streaming", "xhr-polling", "eventsource"])
+@pytest.mark.parametrize("way", ["websocket", "xhr-streaming", "xhr-polling", "eventsource", "jsonp-polling"])
 def test_sockjs_has_several_ways(arrive: Arrive, server: Running, sdk: Pusher, name: str, way: str) -> None:
     visitor = arrive(server).connect("sockjs", prepare=f"() => restrictSockJS('{way}')")
     visitor.until({"state": "connected"})
@@ -287,6 +293,69 @@ def test_sockjs_has_several_ways(arrive: Arrive, server: Running, sdk: Pusher, n
     visitor.until(event(name, "news", {"text": sent[-1]}))
     assert [data["text"] for data in visitor.of(name, "news")] == sent
     assert visitor.do("() => heard.filter(({state}) => state).map(({state}) => state)") == ["connected"]
+
+
+# The SockJS that pusher-js fetches from Pusher's site when the page has none: iframes, which it gives up, then JSONP.
+
+
+@pytest.fixture
+def fetch(arrive: Arrive, server: Running) -> Arrive:
+    """Give a way to have visitors who are connected by the SockJS that pusher-js fetches."""
+
+    def come(user_id: str = "ann") -> Visitor:
+        visitor = arrive(server, user_id).connect("sockjs", has_sockjs=False)
+        visitor.until({"state": "connected"})
+        return visitor
+
+    return come
+
+
+def test_the_sockjs_that_pusher_js_fetches_falls_through_to_scripts(fetch: Arrive, server: Running) -> None:
+    visitor = fetch()
+    assert visitor.do("() => pusher.connection.connection.transport.name") == "sockjs"
+    assert visitor.do("() => heard") == [{"state": "connected"}]
+    paths = [url.removeprefix(server.url) for url in visitor.asked if url.startswith(server.url)]
+    assert paths[0] == "/pusher/info"
+    assert re.fullmatch(r"/pusher/\d+/\w+/jsonp\?c=_jp\.\w+", paths[-1]), paths
+
+
+def test_many_messages_of_any_text_arrive_by_scripts(fetch: Arrive, sdk: Pusher, name: str) -> None:
+    visitor = fetch()
+    visitor.subscribe(name)
+    text = "Grüße, 世界 🎉 \u2028\u2029\u0000\x7f\ufeff\u200d \"quoted\" \\ 'single' </script><!-- \r\n\t end " * 100
+    sent = [f"{number}: {text}" for number in range(20)]
+    for text in sent:
+        sdk.trigger(name, "news", {"text": text})
+    visitor.until(event(name, "news", {"text": sent[-1]}))
+    assert [data["text"] for data in visitor.of(name, "news")] == sent
+
+
+def test_clients_send_to_each_other_by_forms(fetch: Arrive, name: str) -> None:
+    room = f"presence-{name}"
+    ann, bob = fetch("ann"), fetch("bob")
+    ann.subscribe(room)
+    bob.subscribe(room)
+    text = "große Wörter, 大きい言葉 + & = % " * 500
+    ann.do("([name, text]) => pusher.channel(name).trigger('client-hello', {text})", [room, text])
+    bob.until(event(room, "client-hello", {"text": text}), event(room, "from", "ann"))
+    bob.page.close()
+    ann.until(event(room, "pusher:member_removed", {"id": "bob", "info": {"name": "Bob"}}))
+
+
+def test_a_wrong_key_is_told_by_scripts(arrive: Arrive, server: Running) -> None:
+    visitor = arrive(server).connect("sockjs", has_sockjs=False, key="wrong")
+    told = visitor.until({"state": "disconnected"})
+    assert [what for what in told if "error" in what] == [{"error": 4001}]
+
+
+def test_a_page_that_asks_by_scripts_is_known_by_its_address(
+    arrive: Arrive, start_server: Start, site: Elsewhere
+) -> None:
+    """Browsers send no origin with such a request."""
+    visitor = arrive(start_server(app_allowed_origins=site.url)).connect("sockjs", has_sockjs=False)
+    visitor.until({"state": "connected"})
+    visitor = arrive(start_server(app_allowed_origins="https://example.com")).connect("sockjs", has_sockjs=False)
+    assert {"error": 4009} in visitor.until({"state": "disconnected"})
 
 
 def test_statistics_are_taken(arrive: Arrive, server: Running) -> None:

@@ -73,7 +73,7 @@ async def admit(doors: Doors, opening: Opening) -> Ticket:
     try:
         return await _admit(doors, opening)
     except Refusal as refusal:
-        doors.tally.refused("", refusal)
+        doors.count(opening.key, refusal)
         raise
 
 

@@ -68,6 +68,7 @@ class PusherSession(Session):
     def __init__(self, doors: Doors, client: Client, opening: Opening) -> None:
         super().__init__(doors, client)
         self._opening: Opening | None = opening
+        self.key = opening.key
         self._subscriptions: dict[str, str | None] = {}
         self._user: SignedIn | None = None
         self._deadline: asyncio.TimerHandle | None = None  # until it must have shown whose it is
@@ -298,7 +299,7 @@ class PusherSession(Session):
         settings = self._application.settings
         count = await self._user.watch(self._application)
         if settings.watchlists and count < len(user.watchlist):
-            names = ", ".join(user.watchlist[:count])[:SHOWN]
+            names = ", ".join(user.watchlist[:count])
             raise WATCHLIST_TOO_LONG(count=len(user.watchlist), limit=settings.max_watchlist, watched=names)
 
     async def _client_event(self, command: ClientEvent) -> None:

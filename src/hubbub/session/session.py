@@ -134,7 +134,7 @@ class Session(ABC):
 
     def _count(self, refusal: Refusal) -> None:
         """Count what was refused to the client."""
-        self._doors.tally.refused(self._app.id if self._app is not None else "", refusal)
+        self._doors.count(self.key, refusal)
 
     # The order of things
 

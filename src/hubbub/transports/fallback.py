@@ -2,14 +2,17 @@
 
     POST /pusher/app/KEY/SERVER/SESSION/{xhr, xhr_streaming, xhr_send}             pusher-js's own
     …    /pusher/SERVER/SESSION/{xhr, xhr_streaming, xhr_send, eventsource}        SockJS, to its protocol 0.3.3
+    …    /pusher/SERVER/SESSION/{jsonp, jsonp_send}                                the same, by a script and a form
     GET  /pusher/info, /pusher                                                     what SockJS asks first
 
 SERVER and SESSION are the client's choice; together they name the session. SockJS's WebSocket is another file's.
 
-Left out of SockJS: `jsonp`, `htmlfile` and the iframes, which are for browsers without XMLHttpRequest across origins,
-Internet Explorer up to 9 among them. An iframe would be a page of this origin that runs whatever script its address
-names, beside the pages where users sign in. The script that pusher-js fetches from Pusher's site knows nothing but
-these; a page that wants SockJS loads sockjs-client itself. And `/pusher/websocket` without frames: `/app/KEY` is that.
+JSONP is for the script that pusher-js fetches from Pusher's site when it finds no SockJS on the page: that script knows
+nothing else but iframes. It tries three of them first, and gives each up when it does not answer.
+
+Left out of SockJS: those iframes, and `htmlfile`, which is one. An iframe would be a page of this origin that runs
+whatever script its address names, beside the pages where users sign in. And `/pusher/websocket` without frames:
+`/app/KEY` is that.
 
 Knows: paths, methods, what a page of another origin may ask, which sessions there are. Does not know how one is kept.
 """
@@ -36,7 +39,7 @@ from hubbub.errors import (
 from hubbub.session.doors import Opening
 from hubbub.transports import sockjs
 from hubbub.transports.httpsocket import HttpSocket
-from hubbub.transports.receiving import EVENT_SOURCE, POLL, STREAM, Form, Receiving
+from hubbub.transports.receiving import EVENT_SOURCE, POLL, STREAM, Form, Receiving, script
 from hubbub.transports.services import Services
 
 SESSIONS: Final = ("/pusher/app/{key}/{server}/{session}/{transport}", "/pusher/{server}/{session}/{transport}")
@@ -44,11 +47,27 @@ INFO: Final = "/pusher/info"
 GREETINGS: Final = ("/pusher", "/pusher/")
 PATHS: Final = (INFO, *GREETINGS, *SESSIONS)
 
-_SEND: Final = "xhr_send"
 _FORMS: Final = {"xhr": POLL, "xhr_streaming": STREAM, "eventsource": EVENT_SOURCE}
-_METHODS: Final = {"xhr": "POST", "xhr_streaming": "POST", _SEND: "POST", "eventsource": "GET"}
+_METHODS: Final = {
+    "xhr": "POST",
+    "xhr_streaming": "POST",
+    "xhr_send": "POST",
+    "eventsource": "GET",
+    "jsonp": "GET",
+    "jsonp_send": "POST",
+}
+_SOCKJS_ALONE: Final = ("jsonp", "jsonp_send")
+_FIELDS: Final = "application/x-www-form-urlencoded"
 _PART: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """SockJS lets clients choose them, of anything but dots and slashes; they choose digits and letters."""
+
+_CALLBACK: Final = re.compile(r"_jp\.[A-Za-z0-9_.-]{1,124}")
+"""All of SockJS's are in `_jp`. Our own pages have none: they run scripts of this origin, so that a script which calls
+anything by name could be made to act in them.
+"""
+
+_PAGE: Final = re.compile(r"(https?://[^/?#@\s]+)(?:[/?#].*)?")
+_UNKNOWN_ORIGIN: Final = "null"
 
 
 class Fallbacks:
@@ -80,8 +99,8 @@ class Fallbacks:
         transport = request.path_params.get("transport")
         if transport is None:
             method = "GET"
-        elif (known := _METHODS.get(transport)) is not None:
-            method = known
+        elif transport in _METHODS and not ("key" in request.path_params and transport in _SOCKJS_ALONE):
+            method = _METHODS[transport]
         else:
             raise NOT_FOUND()
         if request.method == "OPTIONS":
@@ -94,9 +113,17 @@ class Fallbacks:
         if not (_PART.fullmatch(given["server"]) and _PART.fullmatch(given["session"])):
             raise NOT_FOUND()
         name = (given.get("key", ""), given["server"], given["session"])
-        if transport == _SEND:
-            return await self._send(request, name)
-        return self._receive(request, name, _FORMS[transport])
+        match transport:
+            case "xhr_send":
+                await self._send(request, name)
+                return Response(status_code=204)
+            case "jsonp_send":
+                await self._send(request, name)
+                return Response("ok", media_type="text/plain")
+            case "jsonp":
+                return self._receive(request, name, script(_callback(request)))
+            case _:
+                return self._receive(request, name, _FORMS[transport])
 
     def _receive(self, request: Request, name: tuple[str, ...], form: Form) -> Response:
         socket = self._sockets.get(name)
@@ -117,8 +144,8 @@ class Fallbacks:
         capacity = self._services.doors.capacity
         if capacity is not None and len(self._sockets) >= capacity:
             raise OVER_CAPACITY()
-        is_secure, origin = request.url.scheme == "https", request.headers.get("origin")
-        opening = Opening(name[0], dict(request.query_params), is_secure, origin=origin)
+        is_secure = request.url.scheme == "https"
+        opening = Opening(name[0], dict(request.query_params), is_secure, origin=_origin(request))
         socket = self._sockets[name] = HttpSocket(self._services, opening, partial(self._forget, name))
         return socket
 
@@ -126,7 +153,7 @@ class Fallbacks:
         if self._sockets.get(name) is socket:
             del self._sockets[name]
 
-    async def _send(self, request: Request, name: tuple[str, ...]) -> Response:
+    async def _send(self, request: Request, name: tuple[str, ...]) -> None:
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -136,14 +163,39 @@ class Fallbacks:
             raise NOT_FOUND()
         socket.hear()
         try:
-            texts = sockjs.messages(body, self._services.settings.max_message_bytes)
+            given = sockjs.form(body) if _is_form(request) else body
+            texts = sockjs.messages(given, self._services.settings.max_message_bytes)
         except Refusal as refusal:
             if refusal.reason is MESSAGE_TOO_LARGE:
                 # As a WebSocket is closed: clients do not look at this answer, and would wait for another for ever.
                 socket.close(refusal)
             raise
         await socket.receive(texts)
-        return Response(status_code=204)
+
+
+def _callback(request: Request) -> str:
+    callback = request.query_params.get("c", "")
+    if not _CALLBACK.fullmatch(callback):
+        raise BAD_REQUEST(problem="c must name a callback in _jp")
+    return callback
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return request.path_params["transport"] == "jsonp_send" and kind == _FIELDS
+
+
+def _origin(request: Request) -> str | None:
+    """Tell whose page asks.
+
+    Browsers send no origin with a GET for a script, nor with one whose answer the page may not read: then the address
+    of the page tells, unless it is held back. A POST whose answer a page may read has one.
+    """
+    origin = request.headers.get("origin")
+    if origin is None and request.method == "GET":
+        found = _PAGE.fullmatch(request.headers.get("referer", ""))
+        return found[1] if found else _UNKNOWN_ORIGIN
+    return origin
 
 
 def _information(request: Request) -> Response:

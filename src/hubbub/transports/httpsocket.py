@@ -27,6 +27,9 @@ from hubbub.transports.services import Services
 INTERNAL_ERROR: Final = 1011
 """RFC 6455, 7.4.1: the server "encountered an unexpected condition"."""
 
+_AT_ONCE: Final = 100
+"""Messages of one request that are obeyed before anybody else has a turn: less than 1 ms."""
+
 _logger = logging.getLogger("hubbub.fallback")
 
 
@@ -139,19 +142,22 @@ class HttpSocket:
         self.hear()
         self._watch()
 
-    def take(self, most: int) -> bytes:
+    def take(self, most: int, *, is_single: bool = False) -> bytes:
         """Give what waits: all, if that is at most `most` bytes; else up to the end of the line with which it is more.
+
+        If it `is_single`, no more of that than makes one frame.
 
         So a client that gives up a request once it has read more than so many bytes, at the end of a line, has read all
         of it: pusher-js does so.
         """
         data = b"".join(self._pending)
         self._pending.clear()
-        if len(data) > most:
-            end = data.index(b"\n", most) + 1
-            if end < len(data):
-                self._pending.append(data[end:])
-                data = data[:end]
+        end = data.index(b"\n", most) + 1 if len(data) > most else len(data)
+        if is_single:
+            end = sockjs.first(data[:end])
+        if end < len(data):
+            self._pending.append(data[end:])
+            data = data[:end]
         self._size = sum(map(len, self._pending))
         self._said_at = self._services.wheel.now
         return data
@@ -179,12 +185,15 @@ class HttpSocket:
         self._is_pinged = False
 
     async def receive(self, texts: list[str]) -> None:
-        """Obey messages, after those of earlier requests; come back when that is done."""
+        """Obey messages, after those of earlier requests; come back when that is done, or the client is given up."""
         async with self._turn:
-            for text in texts:
+            for number, text in enumerate(texts, 1):
                 await self._rest()
-                if self._session is not None:
-                    self._session.receive(text)
+                if self._session is None or self._is_full:
+                    return
+                self._session.receive(text)
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
             await self._rest()
 
     async def _rest(self) -> None:

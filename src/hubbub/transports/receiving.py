@@ -6,12 +6,14 @@ Does not know what they say.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from hubbub.transports import sockjs
 from hubbub.transports.httpsocket import HttpSocket
 
 LARGEST_STREAM: Final = 256 * 1024
@@ -30,12 +32,16 @@ CUT: Final = "hubbub.cut"
 
 
 class Form(msgspec.Struct, frozen=True):
-    """A kind of answer: its content type, what it begins with, whether it goes on, and how lines are written in it."""
+    """A kind of answer: its content type, what it begins with, whether it goes on, and how lines are written in it.
+
+    One that `is_single` holds one frame.
+    """
 
     content_type: str
     prelude: bytes
     is_stream: bool
     written: Callable[[bytes], bytes]
+    is_single: bool = False
 
 
 def _as_they_are(lines: bytes) -> bytes:
@@ -46,11 +52,18 @@ def _as_events(lines: bytes) -> bytes:
     return b"".join([b"data: %s\r\n\r\n" % line for line in lines.splitlines()])
 
 
-POLL: Final = Form("application/javascript; charset=UTF-8", b"", is_stream=False, written=_as_they_are)
+_JAVASCRIPT: Final = "application/javascript; charset=UTF-8"
+
+POLL: Final = Form(_JAVASCRIPT, b"", is_stream=False, written=_as_they_are)
 
 # Browsers of old, and a few proxies and virus scanners of today, hold back the first 2 kB.
-STREAM: Final = Form("application/javascript; charset=UTF-8", b"h" * 2048 + b"\n", is_stream=True, written=_as_they_are)
+STREAM: Final = Form(_JAVASCRIPT, b"h" * 2048 + b"\n", is_stream=True, written=_as_they_are)
 EVENT_SOURCE: Final = Form("text/event-stream; charset=UTF-8", b"\r\n", is_stream=True, written=_as_events)
+
+
+def script(callback: str) -> Form:
+    """Give the kind of answer that is a script which calls `callback`, a name that a script may hold."""
+    return Form(_JAVASCRIPT, b"", is_stream=False, written=partial(sockjs.script, callback), is_single=True)
 
 
 class Receiving(Response):
@@ -80,7 +93,7 @@ class Receiving(Response):
 
     async def _answer_once(self, send: Send) -> None:
         if await self._has_news():
-            body = self._form.written(self._socket.take(LARGEST_PART))
+            body = self._form.written(self._socket.take(LARGEST_PART, is_single=self._form.is_single))
             # Before it is written: the client may be back as soon as it has read this.
             self._socket.detach()
             self.headers["Content-Length"] = str(len(body))

@@ -1,10 +1,12 @@
 """SockJS, as a server speaks it: frames that are lines or WebSocket messages, and what clients send.
 
 A frame is `o` (open), `a["…"]` (messages), `h` (heartbeat) or `c[code,"reason"]` (close). pusher-js's own HTTP
-transports speak the same. Pure: does not know requests, sockets or what a message means.
+transports speak the same. Over JSONP a frame is the argument of a call in a script. Pure: does not know requests,
+sockets or what a message means.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
@@ -22,6 +24,10 @@ HEARTBEAT: Final = b"h\n"
 
 _PUSHER_PREFIX: Final = "/app/"
 _MOST_PARAMETERS: Final = 64
+_MOST_AT_ONCE: Final = 1000
+"""Messages in one WebSocket message: they are obeyed at one go, in about 10 ms if they say nothing."""
+
+_FIRST: Final = re.compile(rb"(?:a.*\n)+|.*\n")
 
 
 class _Destination(msgspec.Struct):
@@ -52,7 +58,33 @@ def close(code: int, reason: str) -> bytes:
     return b"c[%d,%s]\n" % (code, _quoted(reason))
 
 
-def messages(body: bytes, limit: int) -> list[str]:
+def first(lines: bytes) -> int:
+    """Give how long the first of some lines is: with those behind it, as long as all are messages."""
+    found = _FIRST.match(lines)
+    return found.end() if found else 0
+
+
+def script(callback: str, lines: bytes) -> bytes:
+    """Give the script that calls `callback` with what `first` found, as one frame. JSONP knows one frame to a script.
+
+    The comment before it keeps the bytes that the callback's name chooses from being the first.
+    """
+    frames = lines.splitlines()
+    one = b"a[%s]" % b",".join([line[2:-1] for line in frames]) if len(frames) > 1 else frames[0]
+    # No text of anybody ends a script element, in case a page holds this in one.
+    return b"/**/%s(%s);\r\n" % (callback.encode("ascii"), _quoted(one.decode("ascii")).replace(b"<", b"\\u003c"))
+
+
+def form(body: bytes) -> str:
+    """Read the field `d` of a form that JSONP clients submit. Raises BAD_REQUEST."""
+    try:
+        fields = parse_qsl(body.decode("ascii"), errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise BAD_REQUEST(problem=f"expected a form: {error}") from None
+    return dict(fields).get("d", "")
+
+
+def messages(body: bytes | str, limit: int) -> list[str]:
     """Read what a request brings: a JSON list of messages, of at most `limit` bytes each.
 
     Raises BAD_REQUEST, MESSAGE_TOO_LARGE.
@@ -66,7 +98,11 @@ def websocket_messages(text: str, limit: int) -> list[str]:
     if not text:
         return []
     texts: str | list[str] = _read(text, limit, _text_or_texts)
-    return [texts] if isinstance(texts, str) else texts
+    if isinstance(texts, str):
+        return [texts]
+    if len(texts) > _MOST_AT_ONCE:
+        raise BAD_REQUEST(problem=f"more than {_MOST_AT_ONCE} messages in one")
+    return texts
 
 
 def destination(text: str) -> tuple[str, Mapping[str, str]]:

@@ -9,10 +9,39 @@ import pytest
 
 from conftest import Start
 from running import Running
-from sockets.client import LIMIT
+from sockets.client import LIMIT, Dial
 from sockets.conftest import Publish
 from sockets.fallbacks.client import ORIGIN, event
 from sockets.fallbacks.conftest import Fall
+
+
+async def test_a_request_with_very_many_messages_does_not_keep_others_waiting(
+    start_server: Start, fall: Fall, connect: Dial
+) -> None:
+    """They are obeyed a hundred at a time. These take seconds."""
+    server = start_server(max_body_bytes=2_000_000, max_backlog_bytes=100_000_000)
+    session, other = await fall(server).open(), await connect(server)
+    sending = asyncio.create_task(session.send(*[""] * 250_000))
+    served = 0
+    while not sending.done():
+        await other.send("pusher:ping")
+        assert (await other.receive())["event"] == "pusher:pong"
+        served += 1
+    await sending
+    assert served > 20
+
+
+async def test_a_client_given_up_is_obeyed_no_more(start_server: Start, fall: Fall, connect: Dial, name: str) -> None:
+    """The rest of a request is thrown away once too much waits."""
+    server = start_server(max_backlog_bytes=2_000, app_client_events_per_second=100)
+    room = f"private-{name}"
+    session, other = await fall(server).open(), await connect(server)
+    await session.subscribe(room)
+    await other.subscribe(room)
+    event = {"event": "client-x", "channel": room, "data": {}}
+    await session.send(*[{"event": "pusher:ping"}] * 200, event)
+    assert (await session.expect_close(4100)).startswith("Closed: more than 2000 bytes")
+    await other.expect_nothing()
 
 
 async def test_a_session_opens_with_the_first_poll(server: Running, fall: Fall) -> None:

@@ -204,6 +204,19 @@ async def test_a_websocket_message_that_is_no_list_is_told(server: Running) -> N
             assert frame["data"]["message"].startswith("Bad request: expected a JSON list of messages: ")
 
 
+async def test_a_websocket_message_holds_at_most_a_thousand(server: Running) -> None:
+    """They are obeyed at one go, and nobody else is served meanwhile."""
+    ping = json.dumps({"event": "pusher:ping"})
+    async with websocket(server) as connection:
+        await begin(connection, server)
+        await connection.send(json.dumps([ping] * 1001))
+        [frame] = await messages(connection)
+        assert frame["data"]["message"] == "Bad request: more than 1000 messages in one"
+        await connection.send(json.dumps([ping] * 1000))
+        for _ in range(1000):
+            assert await messages(connection) == [{"event": "pusher:pong", "data": "{}"}]
+
+
 async def test_a_websocket_whose_first_message_names_no_application_is_closed(server: Running) -> None:
     async with websocket(server) as connection:
         await send(connection, {"path": "/nope"})
