@@ -161,6 +161,10 @@ def test_half_a_declared_application_is_refused(tmp_path: Path) -> None:
         ({"tls_key": "broken.toml", "tls_certificate": "broken.toml"}, "HUBBUB_TLS_CERTIFICATE, HUBBUB_TLS_KEY: "),
         ({"database_url": "mysql://u:pa55@h/n"}, "sqlite"),
         ({"trusted_proxies": "proxy.example.com"}, "HUBBUB_TRUSTED_PROXIES: "),
+        ({"app_allowed_origins": "http://x y"}, "HUBBUB_APP_ALLOWED_ORIGINS: 'http://x y' is neither an origin nor a"),
+        ({"app_webhook_url": "ftp://example.com"}, "HUBBUB_APP_WEBHOOK_URL is not an address such as https://"),
+        ({"app_webhook_url": "https://u:pa55@example.com"}, "HUBBUB_APP_WEBHOOK_URL must not have a user or password"),
+        ({"app_webhook_url": "http://127.0.0.1:3000/"}, "HUBBUB_APP_WEBHOOK_URL must not be on the server's own"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(wrong: dict[str, object], said: str, tmp_path: Path) -> None:

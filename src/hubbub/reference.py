@@ -31,7 +31,8 @@ them without a restart, for open connections too; `force_tls`, `allowed_origins`
 declare, without a database row; in `hubbub.toml` they are names under `[app]`.
 
 *Error* is the close code or the code inside `pusher:error` (`null` where Pusher has none), and the HTTP status where
-the same is refused over HTTP. *Metric* is counted by application; `/metrics` shows it, see `HUBBUB_METRICS_TOKEN`.\
+the same is refused by the signed API; the JSON API says 422, with the field. *Metric* counts both by application, of
+the JSON API only too high a rate; `/metrics` shows it, see `HUBBUB_METRICS_TOKEN`.\
 """
 
 REFUSALS: Final[dict[str, Reason]] = {

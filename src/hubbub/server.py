@@ -19,7 +19,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
+from hubbub.accounts import endpoint_rule
 from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.fields import Fields
 from hubbub.accounts.policy import Policy
 from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
@@ -35,7 +37,7 @@ from hubbub.messages import Event, Member
 from hubbub.metrics import CONTENT_TYPE, Metrics
 from hubbub.node.node import Node
 from hubbub.session.doors import Doors
-from hubbub.settings import ConfigurationError, DeclaredApp, Settings
+from hubbub.settings import ConfigurationError, Settings
 from hubbub.snippets import snippets
 from hubbub.store import Store, is_sqlite, migrate
 from hubbub.tally import Tally
@@ -110,7 +112,7 @@ class Server(uvicorn.Server):
         self._apps = Apps(store, settings.app, [self._demo.application] if self._demo is not None else [])
         self._tally = Tally()
         self._metrics = Metrics(self._tally)
-        self._webhooks = Webhooks(store.outbox, settings, _hooked(settings.app))
+        self._webhooks = Webhooks(store.outbox, settings, _hooked(settings))
         self._services: Services
         self._long_polls: LongPolls
         self._fallbacks: Fallbacks
@@ -345,12 +347,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _hooked(declared: DeclaredApp | None) -> Hooked | None:
-    """Give the endpoint that settings declare."""
+def _hooked(settings: Settings) -> Hooked | None:
+    """Give the endpoint that settings declare. Raises ConfigurationError for one that could not be one elsewhere."""
+    declared = settings.app
     if declared is None or declared.webhook_url is None:
         return None
+    fields = Fields()
+    url = endpoint_rule.url(fields, declared.webhook_url.get_secret_value(), may_be_private=settings.webhook_private)
+    for fault in fields.errors.get("url", ()):
+        raise ConfigurationError(f"HUBBUB_APP_WEBHOOK_URL {fault}")
     pair = KeyPair(declared.key, declared.secret.get_secret_value())
-    endpoint = Endpoint(DECLARED, declared.webhook_url.get_secret_value(), frozenset(KINDS))
+    endpoint = Endpoint(DECLARED, url, frozenset(KINDS))
     return Hooked(declared.id, pair, declared.webhook_batches, (endpoint,))
 
 

@@ -130,13 +130,6 @@ class DeclaredApp(AppSettings, frozen=True, extra="forbid"):
         None, description="An endpoint that hears of everything by webhooks, `http://…` or `https://…`."
     )
 
-    @field_validator("webhook_url")
-    @classmethod
-    def _webhook_url_is_one(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and re.match(r"https?://[^/]", value.get_secret_value()) is None:
-            raise ValueError("must begin with http:// or https:// and name a host")
-        return value
-
 
 class Settings(BaseSettings):
     """What holds for the whole server."""
@@ -336,7 +329,10 @@ def load(**flags: Any) -> Settings:
         raise ConfigurationError(f"{configuration_file()}: {error}") from None
     except ValidationError as error:
         raise ConfigurationError(
-            "\n".join(f"{variable(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False))
+            "\n".join(
+                f"{variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors(include_input=False)
+            )
         ) from None
 
 

@@ -145,7 +145,7 @@ class Fields:
         except ValidationError as error:
             for fault in error.errors(include_input=False, include_url=False):
                 if fault["type"] != "extra_forbidden":
-                    self.fault(f"{field}.{fault['loc'][0]}", str(fault["msg"]))
+                    self.fault(f"{field}.{fault['loc'][0]}", str(fault["msg"]).removeprefix("Value error, "))
             return {}
         return kept | dict.fromkeys(given.keys() - set_to.keys())
 

@@ -55,8 +55,6 @@ NEWEST: Final = 7
 OLDEST: Final = 4
 ANSWERS_PINGS: Final = 5
 """From this version on a client must answer `pusher:ping`."""
-CLOSE_CODES_ONLY: Final = 6
-"""From this version on an error that closes is told by the close code alone; before, by `pusher:error` first."""
 
 LARGEST_EXACT_INTEGER: Final = 2**53
 """Beyond it a JavaScript number is no longer the one that was signed."""
