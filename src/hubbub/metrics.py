@@ -20,20 +20,29 @@ REFUSALS: Final = "hubbub_refusals"
 """The metric of all refusals; its counter is `hubbub_refusals_total`."""
 
 
+WEBHOOKS: Final = (
+    ("hubbub_webhooks_delivered", "Requests that an endpoint took.", "delivered"),
+    ("hubbub_webhooks_failed", "Requests that no try could deliver.", "failed"),
+    ("hubbub_webhooks_failed_attempts", "Tries that failed.", "failed_attempts"),
+    ("hubbub_webhooks_dropped_events", "Events for which there was no room, or no endpoint any more.", "dropped"),
+)
+"""The metrics of webhooks, and what each is called where it is counted."""
+
+
 def refusals(reason: str) -> str:
     """Give the time series that count refusals for a reason, by its name."""
     return f'{REFUSALS}_total{{reason="{reason}"}}'
 
 
 class Metrics(Collector):
-    """All of this process. `webhooks` gives the deliveries so far by their result."""
+    """All of this process."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._registry = CollectorRegistry()
         self._registry.register(self)
         self.webhooks: Mapping[str, int] = {}
-        """Webhooks so far, by what became of them."""
+        """What became of webhooks so far, by the keys of WEBHOOKS."""
 
     def text(self) -> bytes:
         """Give all metrics in Prometheus' text format."""
@@ -45,7 +54,5 @@ class Metrics(Collector):
         for (app_id, reason), count in sorted(self._tally.refusals.items()):
             told.add_metric((app_id, reason), count)
         yield told
-        sent = CounterMetricFamily("hubbub_webhooks", "Webhooks, by what became of them.", labels=("result",))
-        for result, count in sorted(self.webhooks.items()):
-            sent.add_metric((result,), count)
-        yield sent
+        for name, help_, key in WEBHOOKS:
+            yield CounterMetricFamily(name, help_, value=self.webhooks.get(key, 0))

@@ -270,7 +270,9 @@ class Server(uvicorn.Server):
         except Refusal as refusal:
             self._tally.refused(app.id, refusal)
             raise
-        await self._services.doors.node.publish(app.id, event, keep=app.settings.cache_ttl)
+        await self._services.doors.node.publish(
+            app.id, event, keep=app.settings.cache_ttl, most_kept=app.settings.max_cached_channels
+        )
 
     async def _members(self, app_id: str, channel: str) -> Mapping[str, Member]:
         return await self._services.doors.node.members(app_id, channel)

@@ -73,6 +73,9 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
     cache_ttl: int = Field(
         1800, ge=1, le=1800, description="Seconds for which a cache channel keeps its last event. Pusher: up to 1800."
     )
+    max_cached_channels: Count = Field(
+        10_000, description="Cache channels that keep an event; beyond, the one told longest ago forgets its own."
+    )
     webhook_batches: bool = Field(True, description="Several events may go in one webhook. Off: each goes alone.")
     subscription_error_frames: bool = Field(
         True,

@@ -130,12 +130,13 @@ async def test_many_channels_are_looked_at_at_once_in_the_order_asked(engine: En
 
 # What cache channels keep
 
+MOST = 1000
 NEWS = Event("cache-news", "headline", '{ "t": "hi" }')
 
 
 async def test_the_last_event_of_a_channel_is_kept_for_its_time(engine: Engine, clock: Clock) -> None:
     assert await engine.recall("1", "cache-news") is None
-    await engine.remember("1", NEWS, 60)
+    await engine.remember("1", NEWS, 60, most=MOST)
     assert await engine.recall("1", "cache-news") == Cached(NEWS, 60)
     clock.now += 0.5
     assert await engine.recall("1", "cache-news") == Cached(NEWS, 60)
@@ -146,10 +147,10 @@ async def test_the_last_event_of_a_channel_is_kept_for_its_time(engine: Engine, 
 
 
 async def test_the_next_event_takes_its_place_and_begins_anew(engine: Engine, clock: Clock) -> None:
-    await engine.remember("1", NEWS, 60)
+    await engine.remember("1", NEWS, 60, most=MOST)
     clock.now += 50
     later = Event("cache-news", "other", "2")
-    await engine.remember("1", later, 20)
+    await engine.remember("1", later, 20, most=MOST)
     assert await engine.recall("1", "cache-news") == Cached(later, 20)
     clock.now += 19
     assert await engine.recall("1", "cache-news") == Cached(later, 1)
@@ -158,9 +159,9 @@ async def test_the_next_event_takes_its_place_and_begins_anew(engine: Engine, cl
 
 
 async def test_each_channel_of_each_application_keeps_its_own(engine: Engine) -> None:
-    await engine.remember("1", NEWS, 60)
-    await engine.remember("1", Event("cache-b", "n", "b"), 60)
-    await engine.remember("2", Event("cache-news", "n", "of another"), 60)
+    await engine.remember("1", NEWS, 60, most=MOST)
+    await engine.remember("1", Event("cache-b", "n", "b"), 60, most=MOST)
+    await engine.remember("2", Event("cache-news", "n", "of another"), 60, most=MOST)
     kept = [
         await engine.recall(app, name)
         for app, name in (("1", "cache-news"), ("1", "cache-b"), ("2", "cache-news"), ("2", "cache-b"))
@@ -169,7 +170,7 @@ async def test_each_channel_of_each_application_keeps_its_own(engine: Engine) ->
 
 
 async def test_what_is_kept_does_not_occupy_a_channel(engine: Engine) -> None:
-    await engine.remember("1", NEWS, 60)
+    await engine.remember("1", NEWS, 60, most=MOST)
     assert await engine.occupied("1", ["cache-news"]) == [False]
     assert await engine.channels("1", "") == []
     await enter(engine, "cache-news", occupies=True)
@@ -189,7 +190,7 @@ async def test_many_who_find_nothing_are_one_for_some_time(engine: Engine, clock
 
 async def test_what_is_missed_after_something_was_kept_is_missed_anew(engine: Engine, clock: Clock) -> None:
     assert await engine.miss("1", "cache-news", 10)
-    await engine.remember("1", NEWS, 1)
+    await engine.remember("1", NEWS, 1, most=MOST)
     clock.now += 1
     assert await engine.recall("1", "cache-news") is None
     assert await engine.miss("1", "cache-news", 10)
@@ -202,7 +203,7 @@ async def test_memory_does_not_grow_by_what_nobody_asks_for_again(clock: Clock) 
     sizes = []
     for second in range(60):
         for number in range(a_second):
-            await engine.remember("1", Event(f"cache-{second}-{number}", "n", "x" * 100), 5)
+            await engine.remember("1", Event(f"cache-{second}-{number}", "n", "x" * 100), 5, most=MOST)
             await engine.miss("1", f"cache-missed-{second}-{number}", 5)
         clock.now += 1
         sizes.append(tracemalloc.get_traced_memory()[0])
@@ -214,13 +215,22 @@ async def test_different_times_do_not_hold_each_other_up(clock: Clock) -> None:
     """What is kept long, of one application, comes before what is kept shortly, of another."""
     engine = Memory(clock)
     for number in range(10):
-        await engine.remember("long", Event(f"cache-{number}", "n", "x"), 1800)
+        await engine.remember("long", Event(f"cache-{number}", "n", "x"), 1800, most=MOST)
     tracemalloc.start()
     sizes = []
     for second in range(60):
         for number in range(500):
-            await engine.remember("short", Event(f"cache-{second}-{number}", "n", "x" * 100), 5)
+            await engine.remember("short", Event(f"cache-{second}-{number}", "n", "x" * 100), 5, most=MOST)
         clock.now += 1
         sizes.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
     assert sizes[-1] < 2 * sizes[10], sizes
+
+
+async def test_of_more_channels_than_may_keep_one_the_oldest_forgets(engine: Engine) -> None:
+    for name in ("cache-a", "cache-b", "cache-a", "cache-c"):
+        await engine.remember("1", Event(name, "n", "x"), 60, most=2)
+    await engine.remember("2", NEWS, 60, most=2)
+    kept = [name for name in ("cache-a", "cache-b", "cache-c") if await engine.recall("1", name) is not None]
+    assert kept == ["cache-a", "cache-c"]
+    assert await engine.recall("2", "cache-news") is not None

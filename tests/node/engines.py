@@ -56,9 +56,9 @@ class Hesitant(Memory):
         await self._wait()
         return answer
 
-    async def remember(self, app_id: str, event: Event, seconds: int) -> None:
+    async def remember(self, app_id: str, event: Event, seconds: int, most: int) -> None:
         await self._wait()
-        await super().remember(app_id, event, seconds)
+        await super().remember(app_id, event, seconds, most)
         await self._wait()
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:

@@ -23,10 +23,10 @@ class Memory:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._channels: dict[str, dict[str, Members]] = {}
-        # By application and channel, with the time at which each ends.
-        self._cached: dict[Place, tuple[Event, float]] = {}
+        # By application and channel, with the time at which each ends; the one noted longest ago comes first.
+        self._cached: dict[str, dict[str, tuple[Event, float]]] = {}
         self._missed: dict[Place, float] = {}
-        # When to look whether a place has ended, each place once: what is noted anew meanwhile is looked at again.
+        # When to look whether a place has ended: what is noted anew meanwhile is looked at again.
         self._cached_ends: list[tuple[float, Place]] = []
         self._missed_ends: list[tuple[float, Place]] = []
 
@@ -92,28 +92,40 @@ class Memory:
         """See `Engine.channels`."""
         return [name for name in self._channels.get(app_id, ()) if name.startswith(prefix)]
 
-    async def remember(self, app_id: str, event: Event, seconds: int) -> None:
+    async def remember(self, app_id: str, event: Event, seconds: int, most: int) -> None:
         """See `Engine.remember`."""
-        place, now = (app_id, event.channel), self._clock()
-        for _ in range(SWEPT):
-            if not self._cached_ends or self._cached_ends[0][0] > now:
-                break
-            _, due = heapq.heappop(self._cached_ends)
-            ends = self._cached[due][1]
-            if ends <= now:
-                del self._cached[due]
-            else:
-                heapq.heappush(self._cached_ends, (ends, due))
-        self._missed.pop(place, None)
-        if place not in self._cached:
-            heapq.heappush(self._cached_ends, (now + seconds, place))
-        self._cached[place] = (event, now + seconds)
+        now = self._clock()
+        self._sweep(now)
+        self._missed.pop((app_id, event.channel), None)
+        cached = self._cached.setdefault(app_id, {})
+        if cached.pop(event.channel, None) is None:
+            heapq.heappush(self._cached_ends, (now + seconds, (app_id, event.channel)))
+        cached[event.channel] = (event, now + seconds)
+        while len(cached) > most:
+            del cached[next(iter(cached))]
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:
         """See `Engine.recall`."""
-        event, ends = self._cached.get((app_id, channel), (None, 0.0))
+        event, ends = self._cached.get(app_id, {}).get(channel, (None, 0.0))
         left = ends - self._clock()
         return Cached(event, math.ceil(left)) if event is not None and left > 0 else None
+
+    def _sweep(self, now: float) -> None:
+        """Take away some of what is over."""
+        for _ in range(SWEPT):
+            if not self._cached_ends or self._cached_ends[0][0] > now:
+                break
+            _, (app_id, channel) = heapq.heappop(self._cached_ends)
+            cached = self._cached.get(app_id, {})
+            if channel not in cached:
+                continue  # it made room for another
+            ends = cached[channel][1]
+            if ends > now:
+                heapq.heappush(self._cached_ends, (ends, (app_id, channel)))
+                continue
+            del cached[channel]
+            if not cached:
+                del self._cached[app_id]
 
     async def miss(self, app_id: str, channel: str, seconds: int) -> bool:
         """See `Engine.miss`."""

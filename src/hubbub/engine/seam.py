@@ -75,8 +75,11 @@ class Engine(Protocol):
     async def channels(self, app_id: str, prefix: str) -> list[str]:
         """Name the occupied channels whose names begin with `prefix`."""
 
-    async def remember(self, app_id: str, event: Event, seconds: int) -> None:
-        """Keep an event as the last of its channel, in place of any other, for so long."""
+    async def remember(self, app_id: str, event: Event, seconds: int, most: int) -> None:
+        """Keep an event as the last of its channel, in place of any other, for so long.
+
+        Of an application's channels at most so many keep one: the one that was told longest ago forgets its own.
+        """
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:
         """Give the event that is kept of a channel."""

@@ -74,15 +74,17 @@ class Node:
         self._counts.stop()
         await self._engine.stop()
 
-    async def publish(self, app_id: str, event: Event, exclude: str | None = None, *, keep: int = 0) -> None:
+    async def publish(
+        self, app_id: str, event: Event, exclude: str | None = None, *, keep: int = 0, most_kept: int = 10_000
+    ) -> None:
         """Send an application's event to all subscribers of its channel in the cluster, all but the socket `exclude`.
 
-        A cache channel keeps it for `keep` seconds.
+        A cache channel keeps it for `keep` seconds; `most_kept` channels of the application may.
         """
         if keep and is_cache(event.channel):
             # So that who joins meanwhile gets it once: as the kept one, or as a new one.
             async with self._gates.of(app_id, event.channel):
-                await self._engine.remember(app_id, event, keep)
+                await self._engine.remember(app_id, event, keep, most_kept)
                 await self._send(app_id, event, exclude)
         else:
             await self._send(app_id, event, exclude)

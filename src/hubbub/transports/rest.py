@@ -5,7 +5,8 @@ Every refusal is Pusher's text with its status.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -127,9 +128,8 @@ class Rest:
 
     async def _publish(self, app: Application, asked: Trigger) -> Response:
         self.budget.spend(app)
-        keep = app.settings.cache_ttl
         for channel in asked.channels:
-            await self._node.publish(app.id, Event(channel, asked.name, asked.data), asked.exclude, keep=keep)
+            await self._send(app, Event(channel, asked.name, asked.data), asked.exclude)
         if not asked.info:
             return EMPTY
         return Response(
@@ -138,12 +138,17 @@ class Rest:
 
     async def _publish_batch(self, app: Application, asked: list[Trigger]) -> Response:
         self.budget.spend(app, len(asked))
-        keep = app.settings.cache_ttl
         for one in asked:
-            await self._node.publish(app.id, Event(one.channels[0], one.name, one.data), one.exclude, keep=keep)
+            await self._send(app, Event(one.channels[0], one.name, one.data), one.exclude)
         if not any(one.info for one in asked):
             return EMPTY
         return Response(200, _encode({"batch": [await self._counts(app, one.channels[0], one.info) for one in asked]}))
+
+    def _send(self, app: Application, event: Event, exclude: str | None) -> Coroutine[Any, Any, None]:
+        settings = app.settings
+        return self._node.publish(
+            app.id, event, exclude, keep=settings.cache_ttl, most_kept=settings.max_cached_channels
+        )
 
     async def _counts(self, app: Application, channel: str, info: frozenset[str]) -> Counts:
         """Give the counts asked for that fit the channel; the others are left out."""
