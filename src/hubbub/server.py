@@ -307,8 +307,8 @@ class Server(uvicorn.Server):
         doors = self._services.doors
         match change.kind:
             case "application":
-                await self._webhooks.refresh(str(change.subject_id))
                 await doors.review_application(str(change.subject_id))
+                await self._webhooks.refresh(str(change.subject_id))
             case "user":
                 await doors.review_user(change.subject_id)
 
@@ -350,15 +350,20 @@ def _say(text: str) -> None:
 
 
 def _hooked(settings: Settings) -> Hooked | None:
-    """Give the endpoint that settings declare. Raises ConfigurationError for one that could not be one elsewhere."""
+    """Give the declared application with its endpoint, or without: it hides a stored one of its id, and its endpoints.
+
+    Raises ConfigurationError for an endpoint that could not be one elsewhere.
+    """
     declared = settings.app
-    if declared is None or declared.webhook_url is None:
+    if declared is None:
         return None
+    pair = KeyPair(declared.key, declared.secret.get_secret_value())
+    if declared.webhook_url is None:
+        return Hooked(declared.id, pair, declared.webhook_batches, ())
     fields = Fields()
     url = endpoint_rule.url(fields, declared.webhook_url.get_secret_value(), may_be_private=settings.webhook_private)
     for fault in fields.errors.get("url", ()):
         raise ConfigurationError(f"HUBBUB_APP_WEBHOOK_URL {fault}")
-    pair = KeyPair(declared.key, declared.secret.get_secret_value())
     endpoint = Endpoint(DECLARED, url, frozenset(KINDS))
     return Hooked(declared.id, pair, declared.webhook_batches, (endpoint,))
 

@@ -6,12 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+import msgspec
+
 from hubbub.engine.seam import Cached, Transition
 from hubbub.errors import PRESENCE_FULL
 from hubbub.messages import Envelope, Event, Member
 
 Members = dict[str, Member]
 Place = tuple[str, str]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Event)
 
 SWEPT: Final = 100
 """Cached events that are over and are taken away in one go: half a million would take a second."""
@@ -24,7 +29,8 @@ class Memory:
         self._clock = clock
         self._channels: dict[str, dict[str, Members]] = {}
         # By application and channel, with the time at which each ends; the one noted longest ago comes first.
-        self._cached: dict[str, dict[str, tuple[Event, float]]] = {}
+        # As bytes: a text with one emoji in it takes four times its letters.
+        self._cached: dict[str, dict[str, tuple[bytes, float]]] = {}
         self._missed: dict[Place, float] = {}
         # When to look whether a place has ended: what is noted anew meanwhile is looked at again.
         self._cached_ends: list[tuple[float, Place]] = []
@@ -100,15 +106,15 @@ class Memory:
         cached = self._cached.setdefault(app_id, {})
         if cached.pop(event.channel, None) is None:
             heapq.heappush(self._cached_ends, (now + seconds, (app_id, event.channel)))
-        cached[event.channel] = (event, now + seconds)
+        cached[event.channel] = (_encode(event), now + seconds)
         while len(cached) > most:
             del cached[next(iter(cached))]
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:
         """See `Engine.recall`."""
-        event, ends = self._cached.get(app_id, {}).get(channel, (None, 0.0))
+        packed, ends = self._cached.get(app_id, {}).get(channel, (b"", 0.0))
         left = ends - self._clock()
-        return Cached(event, math.ceil(left)) if event is not None and left > 0 else None
+        return Cached(_decoder.decode(packed), math.ceil(left)) if left > 0 else None
 
     def _sweep(self, now: float) -> None:
         """Take away some of what is over."""
