@@ -54,7 +54,7 @@ def test_an_address_that_will_not_do(address: object, private: bool) -> None:
     errors = faults(lambda fields: endpoint_rule.url(fields, address, may_be_private=private))
     assert errors.keys() == {"url"}
     assert "hunter2" not in str(errors)
-    assert "webhook_private" not in str(errors)
+    assert "HUBBUB_WEBHOOK_PRIVATE" not in str(errors)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_address_that_will_not_do(address: object, private: bool) -> None:
 )  # fmt: skip
 def test_an_address_of_the_servers_own_networks_is_for_who_may(address: str) -> None:
     errors = faults(lambda fields: endpoint_rule.url(fields, address, may_be_private=False))
-    assert "webhook_private" in str(errors["url"])
+    assert "HUBBUB_WEBHOOK_PRIVATE" in str(errors["url"])
     assert faults(lambda fields: endpoint_rule.url(fields, address, may_be_private=True)) == {}
 
 

@@ -140,7 +140,7 @@ async def test_what_does_not_fit_is_refused_with_nothing_done(world: World, endp
 async def test_the_servers_own_networks_are_for_who_may(world: World, store: Store) -> None:
     create, update = world.accounts.webhooks.create, world.accounts.webhooks.update
     errors = await faults(create(world.admin, OWNER, world.app_id, url="http://127.0.0.1/"))
-    assert "webhook_private" in str(errors["url"])
+    assert "HUBBUB_WEBHOOK_PRIVATE" in str(errors["url"])
     webhooks = Accounts(store, policy=Policy(webhook_private=True)).webhooks
     made = await webhooks.create(world.admin, OWNER, world.app_id, url="http://127.0.0.1/")
     moved = update(world.admin, OWNER, world.app_id, str(made.id), url="http://127.0.0.1/2")
@@ -160,7 +160,7 @@ async def test_there_is_a_limit_of_endpoints(world: World, endpoint: HeldEndpoin
     for _ in range(webhooks.MOST_ENDPOINTS - 1):
         await world.accounts.webhooks.create(world.admin, OWNER, world.app_id, url=URL)
     errors = await faults(world.accounts.webhooks.create(world.admin, OWNER, world.app_id, url=URL))
-    assert "10 endpoints already" in str(errors["url"])
+    assert "10 webhooks already" in str(errors["url"])
     await world.accounts.webhooks.remove(world.admin, OWNER, world.app_id, str(endpoint.id))
     await world.accounts.webhooks.create(world.admin, OWNER, world.app_id, url=URL)
 
@@ -286,12 +286,26 @@ async def test_deliveries_are_listed_newest_first_by_state_and_endpoint(world: W
     assert one.resent_at is None
 
 
+async def test_the_kinds_of_its_events_are_told_and_nothing_that_looks_so(world: World, deliver: Deliver) -> None:
+    told = '{"name":"member_added"} {"name":"cache_miss"'
+    await deliver(
+        State.FAILED, {"name": "channel_vacated", "channel": "b"}, {"name": "channel_vacated", "channel": "c"}
+    )
+    await deliver(
+        State.FAILED,
+        {"name": "subscription_count", "channel": "b", "subscription_count": 2},
+        {"name": "client_event", "channel": "private-a", "event": told, "data": told},
+    )
+    found = (await world.accounts.webhooks.deliveries(world.admin, OWNER, world.app_id)).items
+    assert [one.kinds for one in found] == [("client_event", "subscription_count"), ("channel_vacated",)]
+
+
 @pytest.mark.parametrize(
     ("how", "field"),
     [
         ({"state": "lost"}, "state"),
         ({"state": []}, "state"),
-        ({"endpoint": "one"}, "endpoint"),
+        ({"endpoint": "one"}, "webhook"),
         ({"limit": 0}, "limit"),
     ],
 )
@@ -305,6 +319,7 @@ async def test_a_delivery_is_shown_with_all_that_is_known_of_it(world: World, de
     await store.outbox.attempted([Attempt(sent, NOW, 10_000, State.FAILED, None, "no answer in 10 seconds")])
     found = await world.accounts.webhooks.delivery(world.admin, OWNER, world.app_id, str(sent))
     assert (found.delivery.state, found.delivery.attempts, found.has_endpoint) == (State.FAILED, 2, True)
+    assert found.delivery.kinds == ("client_event",)
     assert (found.key, found.signature) == ("a key", "5" * 64)
     assert msgspec.json.decode(found.body) == {"time_ms": TIME, "events": [event]}
     assert [(one.at, one.duration_ms, one.status, one.problem, one.answer) for one in found.ledger] == [
@@ -341,10 +356,10 @@ async def test_what_is_under_way_or_has_no_endpoint_is_not_sent_again(
 ) -> None:
     webhooks, pending, failed = world.accounts.webhooks, str(await deliver(State.PENDING)), str(await deliver())
     errors = await faults(webhooks.resend(world.admin, OWNER, world.app_id, pending))
-    assert errors == {"delivery": ["is still on its way"]}
+    assert errors == {"delivery": ["is still on its way: it is tried again by itself"]}
     await webhooks.remove(world.admin, OWNER, world.app_id, str(endpoint.id))
     errors = await faults(webhooks.resend(world.admin, OWNER, world.app_id, failed))
-    assert errors == {"delivery": ["cannot be sent again: its endpoint is removed"]}
+    assert errors == {"delivery": ["cannot be sent again: its webhook is removed"]}
     assert not (await webhooks.delivery(world.admin, OWNER, world.app_id, failed)).has_endpoint
     assert await webhooks.resend_failed(world.admin, OWNER, world.app_id) == 0
     assert await outbox_of(store) == []

@@ -43,5 +43,5 @@ async def test_what_the_command_line_sends_again_arrives(hooking: Tenants) -> No
             sys.executable, "-m", "hubbub", "webhook", "resend-failed", world.slots["application"],
             env={**plain, "HUBBUB_DATABASE_URL": hooking.database_url}, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        assert (await process.communicate())[0] == b"The events of 1 delivery are sent again.\n"
+        assert b"The events of 1 delivery are sent again" in (await process.communicate())[0]
         check(await receiver.next(), world)

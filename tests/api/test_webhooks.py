@@ -74,13 +74,13 @@ def test_deliveries_come_in_pages(tenants: Tenants, there: str, world: World) ->
         ("?per_page=1&page=2", [world]),
         ("?state=failed", [more, world]),
         ("?state=delivered", []),
-        (f"?endpoint={world.slots['endpoint']}", [world]),
+        (f"?webhook={world.slots['endpoint']}", [world]),
     ):
         answer = tenants.call("GET", f"{there}/webhook_deliveries{query}", "ada").json()
         assert [str(one["id"]) for one in answer["data"]] == [one.slots["delivery"] for one in ids], query
         assert answer["meta"]["per_page"] == (1 if "per_page" in query else 50)
     assert answer["meta"] == {"page": 1, "per_page": 50, "total": 1}
-    for query in ("state=lost", "endpoint=one"):
+    for query in ("state=lost", "webhook=one"):
         assert errors(tenants, "GET", f"{there}/webhook_deliveries?{query}").keys() == {query.partition("=")[0]}
 
 
@@ -88,6 +88,7 @@ def test_a_delivery_is_shown_with_body_and_attempts(tenants: Tenants, there: str
     found = tenants.data("GET", f"{there}/webhook_deliveries/{world.slots['delivery']}", "ada")
     [listed] = tenants.data("GET", f"{there}/webhook_deliveries", "ada")
     assert found["delivery"] == listed
+    assert (listed["webhook_id"], listed["kinds"]) == (int(world.slots["endpoint"]), ["channel_occupied"])
     assert (listed["state"], listed["channels"], listed["attempts"], listed["resent_at"]) == (
         "failed",
         ["chat"],
@@ -95,7 +96,7 @@ def test_a_delivery_is_shown_with_body_and_attempts(tenants: Tenants, there: str
         None,
     )
     assert found["body"] == '{"time_ms":1,"events":[{"name":"channel_occupied","channel":"chat"}]}'
-    assert (found["key"], found["signature"], found["has_endpoint"]) == ("key", "signature", True)
+    assert (found["key"], found["signature"], found["has_webhook"]) == ("key", "signature", True)
     [attempt] = found["ledger"]
     assert attempt.pop("at").endswith("Z")
     assert attempt == {"duration_ms": 12, "status": 500, "problem": "", "answer": "Oh no"}
@@ -111,7 +112,7 @@ def test_what_failed_is_sent_again(tenants: Tenants, there: str, world: World) -
     assert tenants.data("POST", f"{deliveries}/resend_failed", "ada") == {"deliveries": 0}
     tenants.data("DELETE", f"{there}/webhooks/{more.slots['endpoint']}", "ada")
     found = errors(tenants, "POST", f"{deliveries}/{more.slots['delivery']}/resend")
-    assert found == {"delivery": ["cannot be sent again: its endpoint is removed"]}
+    assert found == {"delivery": ["cannot be sent again: its webhook is removed"]}
 
 
 @pytest.mark.parametrize("delivery", ["0", "01", "9" * 19, "9" * 5000, "one", "%00", "-1"])

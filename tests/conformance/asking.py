@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,22 @@ class Run:
         return [f"{one['feature']}: {one['name']}" for one in self.report["results"] if one["outcome"] == outcome]
 
 
-def ask(folder: Path, *arguments: str, secret: str = "", other_secret: str = "", stdin: str | None = None) -> Run:
+def ask(
+    folder: Path,
+    *arguments: str,
+    secret: str = "",
+    second_secret: str = "",
+    other_secret: str = "",
+    secrets_of: Mapping[str, str] = {},
+    stdin: str | None = None,
+) -> Run:
     """Run the program; its report is written into `folder`."""
+    secrets = {
+        "CONFORMANCE_SECRET": secret,
+        "CONFORMANCE_SECOND_SECRET": second_secret,
+        "CONFORMANCE_OTHER_SECRET": other_secret,
+        "CONFORMANCE_SECRETS_OF": " ".join(f"{setting}={secret}" for setting, secret in secrets_of.items()),
+    }
     report = folder / "report.json"
     done = subprocess.run(
         [sys.executable, "-m", "hubbub", "conformance", *arguments, "--report", str(report)],
@@ -45,8 +60,7 @@ def ask(folder: Path, *arguments: str, secret: str = "", other_secret: str = "",
         stdin=subprocess.DEVNULL if stdin is None else None,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("HUBBUB_", "CONFORMANCE_"))},
-            **({"CONFORMANCE_SECRET": secret} if secret else {}),
-            **({"CONFORMANCE_OTHER_SECRET": other_secret} if other_secret else {}),
+            **{name: value for name, value in secrets.items() if value},
         },
         capture_output=True,
         text=True,
@@ -56,9 +70,10 @@ def ask(folder: Path, *arguments: str, secret: str = "", other_secret: str = "",
     return Run(done, report)
 
 
-def at(server: Running) -> list[str]:
-    """Give the flags that say where a server is, and which application is meant."""
-    return ["--host", server.host, "--port", str(server.port), "--app-id", server.app_id, "--key", server.key]
+def at(server: Running, app_id: str | None = None, key: str | None = None) -> list[str]:
+    """Give the flags that say where a server is, and which application is meant: the declared one unless told."""
+    app = ["--app-id", app_id or server.app_id, "--key", key or server.key]
+    return ["--host", server.host, "--port", str(server.port), *app]
 
 
 def application(server: Running, name: str, *settings: str) -> tuple[str, str, str]:
@@ -66,6 +81,12 @@ def application(server: Running, name: str, *settings: str) -> tuple[str, str, s
     flags = [part for setting in settings for part in ("--set", setting)]
     made = json.loads(server.command("app", "create", name, "--json", *flags))
     return made["id"], made["key_pairs"][0]["key"], made["key_pairs"][0]["secret"]
+
+
+def rotated(server: Running, app_id: str) -> tuple[str, str]:
+    """Give an application another key pair: its key and secret."""
+    made = json.loads(server.command("app", "rotate", app_id, "--json"))
+    return made["key"], made["secret"]
 
 
 def free_port() -> int:

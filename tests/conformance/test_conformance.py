@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.asking import Run, application, ask, at, free_port
+from conformance.asking import Run, application, ask, at, free_port, rotated
 from running import Running
 
 KNOWN_SKIPS = {
@@ -18,6 +18,7 @@ KNOWN_SKIPS = {
     "Server ping and 4201: A client that is silent is pinged",
     "Server ping and 4201: A client that is silent but for its answers to pings stays",
     "Authorized Connections: A connection that does nothing is closed with 4009",
+    "Authorized Connections: Who is subscribed to a private channel, or signed in, stays",
 }
 """How what is skipped begins."""
 
@@ -28,27 +29,28 @@ DECLARED = "990099"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     port = free_port()
-    with Running(
-        app_id=DECLARED,
-        app_client_events=True,
-        app_subscription_counts=True,
-        app_watchlists=True,
-        app_webhook_url=f"http://127.0.0.1:{port}/webhooks",
-        webhook_private=True,
-    ) as server:
+    with Running(app_id=DECLARED, webhook_private=True) as server:
+        switches = ("client_events=true", "subscription_counts=true", "watchlists=true")
+        app_id, key, secret = application(server, "Whole", *switches)
+        server.command("webhook", "add", app_id, f"http://127.0.0.1:{port}/webhooks")
+        second_key, second_secret = rotated(server, app_id)
         other_id, other_key, other_secret = application(server, "Other", "client_events=true")
+        disabled_id, disabled_key, disabled_secret = application(server, "Disabled", "enabled=false")
         special = {
             "force-tls": application(server, "TLS", "force_tls=true")[1],
-            "disabled": application(server, "Disabled", "enabled=false")[1],
+            "disabled": disabled_key,
             "one-connection": application(server, "One", "max_connections=1")[1],
         }
         yield ask(
             tmp_path_factory.mktemp("whole"),
-            *at(server),
-            *("--other-app-id", other_id, "--other-key", other_key, "--webhook-port", str(port)),
+            *at(server, app_id, key),
+            *("--second-key", second_key, "--other-app-id", other_id, "--other-key", other_key),
+            *("--webhook-port", str(port), "--id-of", f"disabled={disabled_id}"),
             *(part for setting, key in special.items() for part in ("--key-of", f"{setting}={key}")),
-            secret=server.secret,
+            secret=secret,
+            second_secret=second_secret,
             other_secret=other_secret,
+            secrets_of={"disabled": disabled_secret},
         )
 
 
@@ -79,11 +81,51 @@ def test_what_waits_for_silence_passes_on_a_server_that_does_not_wait_long(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with Running(app_id=DECLARED, ping_after=2, pong_timeout=3) as server:
-        _, key, _ = application(server, "Authorized", "authorized_connections=true", "authorization_timeout=2")
+        settings = ("authorized_connections=true", "authorization_timeout=2")
+        app_id, key, secret = application(server, "Authorized", *settings)
         run = ask(
             tmp_path_factory.mktemp("silence"),
             *at(server),
             *("--slow", "--only", "server ping", "--only", "authorized", "--key-of", f"authorized-connections={key}"),
+            *("--id-of", f"authorized-connections={app_id}"),
             secret=server.secret,
+            secrets_of={"authorized-connections": secret},
         )
-    assert (run.status, run.of("failed"), len(run.of("passed"))) == (0, [], 3), run.failures
+    assert (run.status, run.of("failed"), len(run.of("passed"))) == (0, [], 4), run.failures
+
+
+def test_the_newer_of_two_key_pairs_signs_no_webhooks(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Told the wrong way round, the suite finds what it must: that the other pair signs."""
+    port = free_port()
+    with Running(app_id=DECLARED, webhook_private=True) as server:
+        app_id, key, secret = application(server, "Rotating")
+        server.command("webhook", "add", app_id, f"http://127.0.0.1:{port}/webhooks")
+        newer_key, newer_secret = rotated(server, app_id)
+        run = ask(
+            tmp_path_factory.mktemp("rotating"),
+            *at(server, app_id, newer_key),
+            *("--second-key", key, "--webhook-port", str(port), "--only", "webhook key", "--only", "second key"),
+            *("--secret", "-", "--second-secret", "-"),
+            stdin=f"{newer_secret}\n{secret}\n",
+        )
+    failed = run.of("failed")
+    assert [name.partition(":")[0] for name in failed] == ["Webhook key"], run.failures
+    assert "  expected  the older key\n  came      the newer key\n" in run.out
+    assert len(run.of("passed")) == 6
+
+
+def test_a_second_pair_that_was_revoked_fails(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Running(app_id=DECLARED) as server:
+        app_id, key, secret = application(server, "Revoked")
+        second_key, second_secret = rotated(server, app_id)
+        server.command("app", "revoke", second_key)
+        run = ask(
+            tmp_path_factory.mktemp("revoked"),
+            *at(server, app_id, key),
+            *("--second-key", second_key, "--only", "second key"),
+            secret=secret,
+            second_secret=second_secret,
+        )
+    # What names the one and is signed by the other is refused all the same.
+    assert (len(run.of("failed")), len(run.of("passed"))) == (4, 2), run.failures
+    assert all(one not in run.out for one in (secret, second_secret))

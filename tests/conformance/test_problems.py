@@ -122,6 +122,9 @@ def test_the_secret_may_come_from_standard_input(server: Running, tmp_path: Path
         (["--without", "watchlists,gravity"], "there is no gravity; there are: client-events,"),
         (["--key-of", "force-tls"], "say SETTING=KEY; settings are: force-tls,"),
         (["--other-app-id", "2"], "--other-app-id, --other-key and --other-secret are needed together"),
+        (["--secret-of", "disabled="], "say SETTING=SECRET; settings are: force-tls,"),
+        (["--id-of", "disabled=3"], "needed too for: disabled"),
+        (["--second-key", "key"], "--second-key and --second-secret are needed together"),
         (["--secret", "-"], "it is empty"),
     ],
 )
@@ -131,3 +134,8 @@ def test_wrong_flags_are_told(tmp_path: Path, arguments: list[str], said: str) -
 
 def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(tmp_path: Path) -> None:
     assert "there is no folder" in problem(tmp_path / "nowhere", *flags(1))
+
+
+@pytest.mark.parametrize("setting", ["gravity", "disabled"])
+def test_a_secret_that_belongs_to_nothing_is_not_repeated(tmp_path: Path, setting: str) -> None:
+    assert "-of" in problem(tmp_path, *flags(1), "--secret-of", f"{setting}={SECRET}")

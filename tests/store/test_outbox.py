@@ -3,6 +3,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from databases import Execute
@@ -201,6 +202,18 @@ async def test_an_endpoint_may_answer_anything(outbox: Outbox, execute: Execute)
     assert (answer, problem) == ("a\ufffdb?c", "\ufffd")
 
 
+async def test_what_is_pending_may_be_renewed_and_all_else_stays(outbox: Outbox, execute: Execute) -> None:
+    late, other, done = await outbox.make([delivery(body="old"), delivery(body="old"), delivery(body="old")])
+    await outbox.attempted([attempt(late, State.PENDING), attempt(done)])
+    [first, second] = await outbox.pending()
+    new = {"time_ms": 1_772_366_800_000, "body": "new", "key": "new-key", "signature": "6" * 64}
+    renewed = msgspec.structs.replace(first, **new)
+    await outbox.renew([renewed, msgspec.structs.replace(second, id=done, **new)])
+    await outbox.renew([])
+    assert (second.id, list(await outbox.pending())) == (other, [renewed, second])
+    assert await execute("SELECT body, key FROM webhook_deliveries WHERE state = 'delivered'") == [("old", "key")]
+
+
 async def test_what_waits_for_an_endpoint_that_is_gone_is_discarded(outbox: Outbox, execute: Execute) -> None:
     await outbox.accept([note(1, 1, 2), Note("2", "chat", "{}", (1,))])
     gone, done, others = await outbox.make([delivery(), delivery(), delivery(endpoint_id=2)])
@@ -369,6 +382,7 @@ async def test_every_question_is_refused_while_the_database_is_away(broken_url: 
         outbox.backlog(),
         outbox.pending(),
         outbox.make([delivery()]),
+        outbox.renew([Delivery(1, "1", 1, 1, ("chat",), "{}", "key", "5" * 64)]),
         outbox.attempted([attempt(1)]),
         outbox.standing(),
         outbox.discard("1", 1),

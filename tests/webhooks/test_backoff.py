@@ -2,7 +2,11 @@
 
 import pytest
 
+from hubbub.settings import Settings
 from hubbub.webhooks.backoff import next_try
+
+PYTHON_TAKES = 300.0
+"""Seconds after which Pusher's library for Python refuses what was made."""
 
 
 def tries(window: float, timeout: float, duration: float = 0.001) -> list[float]:
@@ -15,6 +19,13 @@ def tries(window: float, timeout: float, duration: float = 0.001) -> list[float]
 
 def test_tries_double_their_distance_and_the_last_comes_just_inside_the_window() -> None:
     assert tries(300, 10) == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 290]
+
+
+def test_the_last_try_of_the_defaults_ends_while_receivers_take_it() -> None:
+    settings = Settings.model_validate({})
+    *_, last = tries(settings.webhook_window, settings.webhook_timeout)
+    assert last <= 290
+    assert last + settings.webhook_timeout <= PYTHON_TAKES
 
 
 def test_an_endpoint_that_hangs_is_tried_at_the_same_times_but_those_it_missed() -> None:

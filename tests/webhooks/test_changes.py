@@ -1,6 +1,7 @@
 """Endpoints that are made, changed and removed while events are on their way."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from databases import Execute
 from hubbub.messages import Event, Occupied, Vacated
 from hubbub.store import Store
-from hubbub.webhooks.seam import Note, Standing
+from hubbub.webhooks.courier import ANSWER_SECONDS
+from hubbub.webhooks.seam import Hooked, Note, Standing
 from hubbub.webhooks.webhooks import Webhooks
 from sockets.client import eventually
-from webhooks.conftest import KINDS_TEXT, Receive, settings
+from webhooks.conftest import KINDS_TEXT, PAIR, Receive, settings, to
 from webhooks.receiver import Receiver, hang
 
 
@@ -47,6 +49,16 @@ class Hooks:
         await self._execute("DELETE FROM webhook_endpoints WHERE id = :id", id=endpoint_id)
         await self.webhooks.refresh(self.app_id)
 
+    async def hide(self) -> None:
+        """Archive the application."""
+        await self._execute("UPDATE applications SET archived_at = CURRENT_TIMESTAMP")
+        await self.webhooks.refresh(self.app_id)
+
+    async def show(self) -> None:
+        """Bring it back."""
+        await self._execute("UPDATE applications SET archived_at = NULL")
+        await self.webhooks.refresh(self.app_id)
+
     async def say(self, number: int, channel: str = "private-a") -> None:
         await self.webhooks.record(self.app_id, Event(channel, "client-said", str(number)))
 
@@ -67,8 +79,9 @@ async def hooks(store: Store, execute: Execute) -> AsyncIterator[Hooks]:
     assert app is not None
     webhooks = Webhooks(store.outbox, settings())
     await webhooks.start()
-    yield Hooks(execute, webhooks, app.id)
-    await webhooks.stop()
+    hooks = Hooks(execute, webhooks, app.id)
+    yield hooks
+    await hooks.webhooks.stop()
 
 
 async def test_an_application_concerns_webhooks_while_it_has_endpoints(hooks: Hooks, receiver: Receiver) -> None:
@@ -95,7 +108,7 @@ async def test_what_waits_goes_where_the_endpoint_is_by_then(hooks: Hooks, recei
 
 
 async def test_what_waits_for_an_endpoint_that_goes_is_dropped_and_others_go_on(
-    hooks: Hooks, receive: Receive, execute: Execute
+    hooks: Hooks, receive: Receive, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone, stays = await receive(always=hang), await receive()
     endpoint = await hooks.add(gone)
@@ -108,6 +121,111 @@ async def test_what_waits_for_an_endpoint_that_goes_is_dropped_and_others_go_on(
     assert [event["data"] for event in await stays.events(3)] == ["1", "2", "3"]
     await hooks.expect_nothing_left()
     assert len(gone.requests) == 1
+    assert hooks.webhooks.counts()["dropped"] == 2
+    assert "was removed: 2 that waited are dropped" in caplog.text
+
+
+async def test_nobody_waits_for_endpoints_that_go_and_hang(hooks: Hooks, receive: Receive) -> None:
+    hanging = [await receive(always=hang) for _ in range(8)]
+    endpoints = [await hooks.add(one) for one in hanging]
+    await hooks.say(1)
+    for one in hanging:
+        await one.next()
+    began = time.monotonic()
+    for endpoint in endpoints:
+        await hooks.remove(endpoint)
+    took = time.monotonic() - began
+    assert took < ANSWER_SECONDS * len(endpoints) / 2, f"each removal waited: {took:.1f} s"
+    await hooks.expect_nothing_left()
+
+
+async def test_an_endpoint_that_is_back_while_it_goes_has_its_order(hooks: Hooks, receive: Receive) -> None:
+    receiver = await receive(always=hang)
+    endpoint = await hooks.add(receiver)
+    await hooks.say(1)
+    first = await receiver.next()
+    # As when an application is archived and brought back.
+    await hooks.hide()
+    await hooks.show()
+    receiver.always = 200
+    await hooks.say(2)
+    assert hooks.webhooks.concerns(hooks.app_id)
+    assert (await receiver.next()).body == first.body
+    assert [event["data"] for event in await receiver.events(1)] == ["2"]
+    await hooks.remove(endpoint)
+    await hooks.expect_nothing_left()
+
+
+async def test_an_archived_application_pauses_and_loses_nothing(
+    hooks: Hooks, receiver: Receiver, execute: Execute, store: Store
+) -> None:
+    receiver.answers.append(500)
+    await hooks.add(receiver)
+    await hooks.say(1)
+    first = await receiver.next()
+    await hooks.say(2)
+    await hooks.hide()
+    await hooks.say(3)
+    # Whatever clears away has had its turn, and a start finds nothing to clear away either.
+    assert await store.outbox.discard(hooks.app_id, 1) == 0
+    await hooks.webhooks.stop()
+    again = Webhooks(store.outbox, settings())
+    await again.start()
+    await again.stop()
+    await execute("UPDATE webhook_deliveries SET time_ms = time_ms - 400000")
+    receiver.rest()
+    hooks.webhooks = Webhooks(store.outbox, settings())
+    await hooks.webhooks.start()
+    await hooks.show()
+    received = await receiver.next()
+    assert received.events == first.events
+    assert received.time_ms > first.time_ms, "nobody could try it, and receivers refuse old times"
+    assert [event["data"] for event in await receiver.events(1)] == ["2"]
+
+
+async def test_what_waits_for_a_declared_endpoint_stays_for_when_it_is_declared_again(
+    store: Store, receiver: Receiver
+) -> None:
+    declared = Hooked("1", PAIR, True, (to(receiver),))
+    await store.outbox.accept([Note("1", "cache-a", '{"name":"cache_miss","channel":"cache-a"}', (0,))])
+    for given in (None, declared):
+        webhooks = Webhooks(store.outbox, settings(), given)
+        await webhooks.start()
+        assert await store.outbox.discard("1", 0) == 0
+        if given is not None:
+            assert len(await receiver.events(1)) == 1
+        await webhooks.stop()
+
+
+async def test_a_stored_application_of_a_fixed_id_hears_of_nothing(
+    hooks: Hooks, store: Store, receiver: Receiver, receive: Receive
+) -> None:
+    endpoint = await hooks.add(receiver)
+    await hooks.webhooks.stop()
+    event = '{"name":"cache_miss","channel":"cache-a"}'
+    await store.outbox.accept([Note(hooks.app_id, "cache-a", event, (endpoint,))])
+    own = await receive()
+    for declared, fixed in (
+        (None, {hooks.app_id}),
+        (Hooked(hooks.app_id, PAIR, True, ()), ()),
+        (Hooked(hooks.app_id, PAIR, True, (to(own),)), ()),
+    ):
+        has_endpoints = declared is not None and bool(declared.endpoints)
+        webhooks = Webhooks(store.outbox, settings(), declared, fixed=fixed)
+        await webhooks.start()
+        assert webhooks.concerns(hooks.app_id) is has_endpoints
+        await webhooks.refresh(hooks.app_id)
+        assert webhooks.concerns(hooks.app_id) is has_endpoints
+        await webhooks.record(hooks.app_id, Event("private-a", "client-a", "secret"))
+        if has_endpoints:
+            assert len(await own.events(1)) == 1
+        await webhooks.stop()
+    assert receiver.requests == []
+    # What waited for it is there when nothing hides it any more.
+    webhooks = Webhooks(store.outbox, settings())
+    await webhooks.start()
+    assert await receiver.events(1) == [{"name": "cache_miss", "channel": "cache-a"}]
+    await webhooks.stop()
 
 
 async def test_facts_recorded_at_the_moment_of_a_change_are_not_stranded(

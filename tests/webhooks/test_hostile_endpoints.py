@@ -24,6 +24,8 @@ SHORT = {"webhook_timeout": 0.5, "webhook_window": 1}
 
 COOKIE = "HTTP/1.1 500 No\r\nSet-Cookie: id=1; Path=/\r\nContent-Length: 0\r\n\r\n"
 
+INTO_PRIVATE = "its name leads into a network that is not public; see HUBBUB_WEBHOOK_PRIVATE"
+
 
 @pytest.fixture
 def empty_url(tmp_path: Path, migrated_file: Path) -> str:
@@ -231,8 +233,8 @@ async def test_nothing_is_sent_to_the_hosts_own_network(
     assert receiver.connections == 0
     problems = {(status, problem) for status, problem, _ in await attempts(execute)}
     assert problems <= {
-        (None, "refused: its address is not public"),
-        (None, "refused: its name leads into a network that is not public"),
+        (None, "refused: its address is not public; see HUBBUB_WEBHOOK_PRIVATE"),
+        (None, f"refused: {INTO_PRIVATE}"),
         (None, "its URL or one of its headers cannot be used"),
     }
     await webhooks.stop()
@@ -252,7 +254,7 @@ async def test_a_name_that_leads_into_the_hosts_own_network_is_refused(
     await webhooks.record(APP, Occupied("room"))
     await expect_states(execute, "failed")
     assert receiver.connections == 0
-    assert await attempts(execute) == [(None, "refused: its name leads into a network that is not public", "")] * 2
+    assert await attempts(execute) == [(None, f"refused: {INTO_PRIVATE}", "")] * 2
     assert set(asked) == {"rebinding.example"}
     await webhooks.stop()
 
@@ -283,7 +285,7 @@ async def test_a_name_is_asked_once_for_a_connection_and_its_private_addresses_a
     assert connected == ["8.8.8.8"]
     assert [problem for _, problem, _ in await attempts(execute)] == [
         "no connection: Connection refused",
-        "refused: its name leads into a network that is not public",
+        f"refused: {INTO_PRIVATE}",
     ]
     await webhooks.stop()
 
@@ -309,7 +311,7 @@ async def test_neither_urls_nor_headers_nor_bodies_are_logged(
     await webhooks.record(APP, Event("private-a", "client-a", "body-secret"))
     await expect_states(execute, "failed")
     ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("hubbub"))
-    assert "endpoint 0 of application 1" in ours
+    assert "Webhook 0 of application 1" in ours
     for secret in ("query-secret", "header-secret", "body-secret", "hook-secret"):
         assert secret not in ours
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubbub.webhooks.line import Line
+from hubbub.webhooks.line import Line, joined, retimed
 from hubbub.webhooks.seam import Waiting
 
 
@@ -82,3 +82,8 @@ def test_each_channel_keeps_its_order_and_nothing_is_lost(
     for channel in set(channels):
         of_channel = [event.id for event in gone if event.channel == channel]
         assert of_channel == sorted(of_channel)
+
+
+@given(st.integers(0, 2**53), st.integers(0, 2**53), st.lists(st.text().map(lambda text: f'{{"data":"{text}"}}')))
+def test_another_time_leaves_the_events_as_they_are(before: int, after: int, events: list[str]) -> None:
+    assert retimed(after, joined(before, events)) == joined(after, events)

@@ -27,8 +27,7 @@ async def test_what_waits_goes_in_one_request(open_webhooks: Open, receiver: Rec
     await webhooks.record(APP, said("private-a", 0))
     failed = await receiver.next()
     # Held back by the one before, which is tried again after a second.
-    for number in range(1, 50):
-        await webhooks.record(APP, said("private-a", number))
+    await asyncio.gather(*(webhooks.record(APP, said("private-a", number)) for number in range(1, 50)))
     assert (await receiver.next()).body == failed.body
     batch = await receiver.next()
     assert [event["data"] for event in batch.events] == [str(number) for number in range(1, 50)]
@@ -47,8 +46,7 @@ async def test_a_batch_is_not_longer_than_a_quarter_of_a_megabyte(open_webhooks:
     await webhooks.record(APP, said("private-a", 0))
     await receiver.next()
     text = "x" * 10_000
-    for _ in range(60):
-        await webhooks.record(APP, Event("private-a", "client-said", text))
+    await asyncio.gather(*(webhooks.record(APP, Event("private-a", "client-said", text)) for _ in range(60)))
     found = [await receiver.next() for _ in range(4)]
     assert [len(one.events) for one in found] == [1, 25, 25, 10]
     assert all(len(one.body) < 262_144 for one in found)

@@ -8,6 +8,7 @@ import pytest
 
 from databases import Execute
 from hubbub.messages import Event, Occupied
+from hubbub.signing import sign
 from hubbub.store import Store
 from hubbub.webhooks.seam import Hooked
 from hubbub.webhooks.webhooks import Webhooks
@@ -70,7 +71,7 @@ async def test_after_its_window_a_request_has_failed_and_the_next_of_its_channel
     assert second.time_ms > first.time_ms + 2800
     await expect_states(execute, "failed", "delivered")
     assert webhooks.counts()["failed"] == 1
-    assert "to endpoint 0 of application 1 has failed: status 500" in caplog.text
+    assert "Delivery 1 to webhook 0 of application 1 has failed: status 500; see `hubbub webhook show 1`" in caplog.text
 
 
 async def test_deliveries_of_before_a_restart_go_on_unchanged(
@@ -103,19 +104,51 @@ async def test_a_request_that_was_broken_off_by_a_stop_is_repeated(
     await webhooks.stop()
 
 
-async def test_a_delivery_whose_window_passed_while_nobody_ran_is_tried_once_more(
+async def test_a_delivery_whose_window_passed_while_nobody_ran_is_renewed_in_its_place(
     store: Store, receiver: Receiver, execute: Execute
 ) -> None:
     receiver.always = 500
     webhooks = await started(store, hooked(to(receiver)))
-    await webhooks.record(APP, Occupied("room"))
-    await receiver.next()
+    await webhooks.record(APP, Event("private-a", "client-a", '1 ☃ ,"\0'))
+    await webhooks.record(APP, Event("private-a", "client-a", "2"))
+    first = await receiver.next()
     await webhooks.stop()
-    await execute("UPDATE webhook_deliveries SET time_ms = time_ms - 400000")
+    await age(execute, 400)
+    other, before = type(PAIR)("other-key", "other-secret"), time.time_ns() // 1_000_000
+    receiver.rest()
+    webhooks = await started(store, hooked(to(receiver), pair=other))
+    again = await receiver.next()
+    assert again.events == first.events
+    assert before <= again.time_ms <= time.time() * 1000
+    assert again.is_signed_by("other-key", "other-secret")
+    [kept] = await execute("SELECT time_ms, body, key, signature FROM webhook_deliveries")
+    signature = again.header("X-Pusher-Signature")
+    assert tuple(kept) == (again.time_ms, again.body.decode(), "other-key", signature), "kept before it is sent"
+    # It has its whole window again, in which it is repeated to the byte; what its channel has waits for it.
+    receiver.always = 200
+    assert (await receiver.next()).body == again.body
+    assert [event["data"] for event in await receiver.events(1)] == ["2"]
+    await expect_states(execute, "delivered", "delivered")
+    await webhooks.stop()
+
+
+async def test_only_what_is_late_is_renewed_and_only_at_a_start(
+    store: Store, receiver: Receiver, execute: Execute
+) -> None:
+    receiver.always = 500
     webhooks = await started(store, hooked(to(receiver)))
-    await receiver.next()
-    await expect_states(execute, "failed")
-    assert len(await attempts(execute)) == 2
+    for channel in ("a", "b"):
+        await webhooks.record(APP, Occupied(channel))
+        await receiver.next()
+    await webhooks.stop()
+    await execute("UPDATE webhook_deliveries SET state = 'failed' WHERE id = 1")
+    await age(execute, 200)
+    [failed, pending] = await execute("SELECT time_ms, body FROM webhook_deliveries ORDER BY id")
+    receiver.rest()
+    webhooks = await started(store, hooked(to(receiver)))
+    assert (await receiver.next()).body == pending.body.encode()
+    await webhooks.refresh(APP)
+    assert await execute("SELECT time_ms, body FROM webhook_deliveries ORDER BY id") == [failed, pending]
     await webhooks.stop()
 
 
@@ -160,6 +193,20 @@ async def test_an_attempt_says_when_and_how_long(open_webhooks: Open, receiver: 
     await expect_states(execute, "delivered")
     (row,) = await execute("SELECT duration_ms, delivery_id FROM webhook_attempts")
     assert 0 <= row.duration_ms <= (time.time() - before) * 1000
+
+
+async def age(execute: Execute, seconds: float) -> None:
+    """Let all deliveries have been made so much earlier."""
+    for row in await execute("SELECT id, time_ms, body, key FROM webhook_deliveries"):
+        time_ms = row.time_ms - round(seconds * 1000)
+        body = row.body.replace(str(row.time_ms), str(time_ms), 1)
+        await execute(
+            "UPDATE webhook_deliveries SET time_ms = :time_ms, body = :body, signature = :signature WHERE id = :id",
+            time_ms=time_ms,
+            body=body,
+            signature=sign(PAIR.secret, body),
+            id=row.id,
+        )
 
 
 async def started(store: Store, declared: Hooked, **values: object) -> Webhooks:

@@ -1,7 +1,7 @@
 """Endpoints of webhooks and deliveries, as use-cases take and give them.
 
-Knows: what they are made of. Does not know the tables, nor who may see them. What may be secret is in no `repr`: the
-headers and the address of an endpoint, the body of a delivery.
+Knows: what they are made of, and that outside the code an endpoint is called a webhook. Does not know the tables, nor
+who may see them. What may be secret is in no `repr`: headers and address of an endpoint, the body of a delivery.
 """
 
 from collections.abc import Mapping
@@ -37,16 +37,18 @@ class Sender(msgspec.Struct, frozen=True):
 class KeptDelivery(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery, as lists show it. `attempts` is how often it was tried, `time_ms` what its body says.
 
-    It was `finished_at` some time unless it is pending. At `resent_at` its events were sent off again, as new ones.
+    `kinds` are those of its events. It was `finished_at` some time unless it is pending. At `resent_at` its events were
+    sent off again, as new ones.
     """
 
     id: int
-    endpoint_id: int
+    endpoint_id: int = msgspec.field(name="webhook_id")
     state: State
     time_ms: int
     channels: tuple[str, ...]
     attempts: int
     created_at: datetime
+    kinds: tuple[str, ...] = ()
     finished_at: datetime | None = None
     resent_at: datetime | None = None
 
@@ -68,7 +70,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     delivery: KeptDelivery
-    has_endpoint: bool
+    has_endpoint: bool = msgspec.field(name="has_webhook")
     body: str
     key: str
     signature: str

@@ -14,6 +14,10 @@ from hubbub.webhooks.addresses import is_public, literal
 from hubbub.webhooks.seam import KINDS
 
 NO_URL = "is not an address such as https://example.com/webhooks"
+NOT_HERE = (
+    "must not be on the server's own networks, unless HUBBUB_WEBHOOK_PRIVATE allows it: "
+    "set it for the server and for commands"
+)
 LONGEST_URL = 2000
 LONGEST_PREFIX = 200
 MOST_HEADERS = 20
@@ -58,7 +62,7 @@ def url(fields: Fields, value: object, *, may_be_private: bool) -> str:
     elif "@" in parts.netloc:
         fields.fault("url", "must not have a user or password in it; use a header")
     elif not may_be_private and not _may_be_public(name):
-        fields.fault("url", "must not be on the server's own networks, unless the setting webhook_private allows it")
+        fields.fault("url", NOT_HERE)
     return text
 
 

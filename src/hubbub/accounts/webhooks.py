@@ -84,7 +84,7 @@ class Webhooks:
         async with self._transactions.writing(who) as work:
             owner, held = await hold(work, who, organization, application, Need.ADMIN)
             if len(await work.webhooks.endpoints(held.id)) >= MOST_ENDPOINTS:
-                raise invalid("url", f"there are {MOST_ENDPOINTS} endpoints already, remove one first")
+                raise invalid("url", f"there are {MOST_ENDPOINTS} webhooks already, remove one first")
             made = await work.webhooks.add(held.id, url=to, kinds=of, channel_prefix=within, headers=carrying)
             place = _Place(owner, Sender(str(held.id)), held.id)
             await _changed(work, who, "webhook.create", f"webhook:{made.id}", place)
@@ -154,7 +154,7 @@ class Webhooks:
             wanted = None if state is None else states.get(str(state))
             if state is not None and wanted is None:
                 fields.fault("state", f"must be one of {', '.join(states)}")
-            to = None if endpoint is None else fields.number("endpoint", endpoint, DECLARED, LARGEST)
+            to = None if endpoint is None else fields.number("webhook", endpoint, DECLARED, LARGEST)
         async with self._transactions.reading(who) as work:
             sender = (await _place(work, who, organization, application)).sender
             return await work.webhooks.deliveries(
@@ -179,9 +179,9 @@ class Webhooks:
             place, report = await _delivery(work, who, organization, application, delivery)
             found = report.delivery
             if found.state is State.PENDING:
-                raise invalid("delivery", "is still on its way")
+                raise invalid("delivery", "is still on its way: it is tried again by itself")
             if not report.has_endpoint:
-                raise invalid("delivery", "cannot be sent again: its endpoint is removed")
+                raise invalid("delivery", "cannot be sent again: its webhook is removed")
             await work.webhooks.resend([found.id])
             await _changed(work, who, "webhook.resend", f"webhook_delivery:{found.id}", place)
             after = await work.webhooks.delivery(place.sender, str(found.id))

@@ -3,6 +3,7 @@
 Knows the calls. Does not know who may: the use-cases do.
 """
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from hubbub.api.paths import (
     location,
 )
 from hubbub.api.services import UseCases
-from hubbub.webhooks.seam import KINDS
+from hubbub.webhooks.seam import KINDS, State
 
 routes = APIRouter(tags=["Webhooks"])
 
@@ -34,7 +35,7 @@ DELIVERY = DELIVERIES + "/{delivery:digits}"
 
 
 class WebhookChange(BaseModel):
-    """What there is to change of an endpoint; what is left out stays."""
+    """What there is to change of a webhook; what is left out stays."""
 
     url: str = Field("", min_length=1, max_length=2000, description="Where to, by http or https.")
     kinds: list[str] = Field(
@@ -47,9 +48,44 @@ class WebhookChange(BaseModel):
 
 
 class WebhookParameters(WebhookChange):
-    """What there is to say of an endpoint."""
+    """What there is to say of a webhook."""
 
     url: str = Field(min_length=1, max_length=2000, description="Where to, by http or https.")
+
+
+class WebhookDelivery(shapes.Shape):
+    """One request to a webhook, tried once or several times."""
+
+    id: int = Field(examples=[1])
+    webhook_id: int = Field(
+        validation_alias="endpoint_id", description="The id of the webhook; it may be removed by now.", examples=[1]
+    )
+    state: State = Field(description="Pending ones are still being tried.", examples=["delivered"])
+    time_ms: int = Field(description="Its time, in Unix milliseconds, as the body says.", examples=[1_769_860_800_000])
+    kinds: list[str] = Field(description="The kinds of its events.", examples=[["channel_occupied"]])
+    channels: list[str] = Field(description="The channels of its events.", examples=[["presence-lobby"]])
+    attempts: int = Field(description="How often it was tried.", examples=[1])
+    created_at: shapes.Created
+    finished_at: datetime | None = Field(description="When it was delivered, or given up; null while it is pending.")
+    resent_at: datetime | None = Field(description="When its events were sent again, as new ones; null if never.")
+
+
+class WebhookReport(shapes.Shape):
+    """A delivery with all that is known of it."""
+
+    delivery: WebhookDelivery
+    has_webhook: bool = Field(
+        validation_alias="has_endpoint", description="Whether the webhook is still there.", examples=[True]
+    )
+    body: str = Field(
+        description="What was sent.",
+        examples=['{"time_ms":1769860800000,"events":[{"name":"channel_occupied","channel":"presence-lobby"}]}'],
+    )
+    key: str = Field(
+        description="`X-Pusher-Key`: the key that signed it.", examples=["a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"]
+    )
+    signature: str = Field(description="`X-Pusher-Signature`: the HMAC-SHA256 of the body.", examples=["40e0ad3b"])
+    ledger: list[shapes.WebhookAttempt] = Field(description="Every try, the first one first.")
 
 
 Given = Annotated[dict[str, Any], fields(WebhookParameters, "webhook")]
@@ -73,7 +109,7 @@ def _one(webhook: object) -> One[shapes.Webhook]:
 async def list_webhooks(
     who: Caller, accounts: UseCases, organization: OrganizationPath, application: ApplicationPath, page: Paged
 ) -> Many[shapes.Webhook]:
-    """Give the endpoints, with their headers. Needs an admin of the owner."""
+    """Give the webhooks, with their headers. Needs an admin of the owner."""
     found = await accounts.webhooks.list(who, organization, application)
     return page.cut(found.items, shapes.Webhook.model_validate)
 
@@ -94,7 +130,7 @@ async def create_webhook(
     application: ApplicationPath,
     given: Given,
 ) -> One[shapes.Webhook]:
-    """Add an endpoint, which hears of what happens from now on. Needs an admin of the owner."""
+    """Add a webhook, which hears of what happens from now on. Needs an admin of the owner."""
     made = await accounts.webhooks.create(who, organization, application, url=given.pop("url", None), **given)
     response.headers["Location"] = location(
         request, "organizations", organization, "applications", application, "webhooks", made.id
@@ -110,7 +146,7 @@ async def show_webhook(
     application: ApplicationPath,
     endpoint: EndpointPath,
 ) -> One[shapes.Webhook]:
-    """Give one endpoint, with its headers. Needs an admin of the owner."""
+    """Give one webhook, with its headers. Needs an admin of the owner."""
     return _one(await accounts.webhooks.get(who, organization, application, endpoint))
 
 
@@ -128,7 +164,7 @@ async def update_webhook(
     endpoint: EndpointPath,
     given: Given,
 ) -> One[shapes.Webhook]:
-    """Change an endpoint, for what is sent from now on. Needs an admin of the owner."""
+    """Change a webhook, for what is sent from now on. Needs an admin of the owner."""
     return _one(await accounts.webhooks.update(who, organization, application, endpoint, **given))
 
 
@@ -142,7 +178,7 @@ async def delete_webhook(
     application: ApplicationPath,
     endpoint: EndpointPath,
 ) -> None:
-    """Remove an endpoint: what waits for it is not sent any more. Needs an admin of the owner."""
+    """Remove a webhook: what waits for it is not sent any more. Needs an admin of the owner."""
     await accounts.webhooks.remove(who, organization, application, endpoint)
 
 
@@ -154,12 +190,12 @@ async def list_webhook_deliveries(
     application: ApplicationPath,
     page: InParts,
     state: Annotated[str | None, Query(description="`pending`, `delivered` or `failed`; all unless told.")] = None,
-    endpoint: Annotated[str | None, Query(description="The id of a webhook; all unless told.")] = None,
-) -> Many[shapes.WebhookDelivery]:
+    webhook: Annotated[str | None, Query(description="The id of a webhook; all unless told.")] = None,
+) -> Many[WebhookDelivery]:
     """Give what was sent, or is about to be, the newest first, and always in pages. Needs an admin of the owner."""
     return await page.ask(
-        partial(accounts.webhooks.deliveries, who, organization, application, state=state, endpoint=endpoint),
-        shapes.WebhookDelivery.model_validate,
+        partial(accounts.webhooks.deliveries, who, organization, application, state=state, endpoint=webhook),
+        WebhookDelivery.model_validate,
     )
 
 
@@ -167,7 +203,10 @@ async def list_webhook_deliveries(
 async def resend_failed_webhooks(
     who: Caller, accounts: UseCases, organization: OrganizationPath, application: ApplicationPath
 ) -> One[shapes.Resent]:
-    """Send again the events of all deliveries that failed and were not sent again yet. Needs an admin of the owner."""
+    """Send again the events of all deliveries that failed and were not sent again yet, in new deliveries.
+
+    Needs an admin of the owner.
+    """
     count = await accounts.webhooks.resend_failed(who, organization, application)
     return One(data=shapes.Resent(deliveries=count))
 
@@ -179,10 +218,10 @@ async def show_webhook_delivery(
     organization: OrganizationPath,
     application: ApplicationPath,
     delivery: DeliveryPath,
-) -> One[shapes.WebhookReport]:
+) -> One[WebhookReport]:
     """Give a delivery with its body and every try. Needs an admin of the owner."""
     found = await accounts.webhooks.delivery(who, organization, application, delivery)
-    return One(data=shapes.WebhookReport.model_validate(found))
+    return One(data=WebhookReport.model_validate(found))
 
 
 @routes.post(DELIVERY + "/resend", summary="Send a delivery again", responses=refusals(*READING, 422))
@@ -192,10 +231,11 @@ async def resend_webhook_delivery(
     organization: OrganizationPath,
     application: ApplicationPath,
     delivery: DeliveryPath,
-) -> One[shapes.WebhookDelivery]:
+) -> One[WebhookDelivery]:
     """Send its events again, as new ones: receivers refuse a time and a signature that are minutes old.
 
-    They come after what happened since, in a delivery of their own. Needs an admin of the owner.
+    They come after what happened since, in a delivery of their own, which the list of deliveries shows when it is
+    made. Answers the old one. Needs an admin of the owner.
     """
     found = await accounts.webhooks.resend(who, organization, application, delivery)
-    return One(data=shapes.WebhookDelivery.model_validate(found))
+    return One(data=WebhookDelivery.model_validate(found))

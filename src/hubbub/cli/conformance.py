@@ -35,12 +35,21 @@ def conformance(  # noqa: PLR0913 - each is a flag
     tls: Annotated[bool, typer.Option("--tls", help="It takes TLS. SSL_CERT_FILE names another authority.")] = False,
     api_host: Annotated[str | None, typer.Option(help="Where its HTTP API is, if elsewhere.")] = None,
     api_port: Annotated[int | None, typer.Option(help="The port of that.", min=1, max=65535)] = None,
+    second_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A key of the same application that was made after --key.")
+    ] = None,
+    second_secret: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECRET", envvar="CONFORMANCE_SECOND_SECRET", help="Its secret; - reads it, as the next line."
+        ),
+    ] = None,
     other_app_id: Annotated[str | None, typer.Option(metavar="ID", help="Id of a second application there.")] = None,
     other_key: Annotated[str | None, typer.Option(metavar="KEY", help="Its key.")] = None,
     other_secret: Annotated[
         str | None,
         typer.Option(
-            metavar="SECRET", envvar="CONFORMANCE_OTHER_SECRET", help="Its secret; - reads it, as the second line."
+            metavar="SECRET", envvar="CONFORMANCE_OTHER_SECRET", help="Its secret; - reads it, as the next line."
         ),
     ] = None,
     webhook_port: Annotated[
@@ -54,6 +63,17 @@ def conformance(  # noqa: PLR0913 - each is a flag
     key_of: Annotated[
         list[str] | None,
         typer.Option(metavar="SETTING=KEY", help="Key of an application with a special setting. Repeatable."),
+    ] = None,
+    id_of: Annotated[
+        list[str] | None, typer.Option(metavar="SETTING=ID", help="Id of the same application. Repeatable.")
+    ] = None,
+    secret_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SETTING=SECRET",
+            envvar="CONFORMANCE_SECRETS_OF",
+            help="Its secret. Repeatable; the variable takes several, with blanks between.",
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(metavar="FEATURE", help="Only features with this in their name. Repeatable.")
@@ -79,11 +99,12 @@ def conformance(  # noqa: PLR0913 - each is a flag
         tls=tls,
         api_host=api_host,
         api_port=api_port,
+        second=_second(app_id, second_key, second_secret),
         other=_other(other_app_id, other_key, other_secret),
         webhook_host=webhook_host,
         webhook_port=webhook_port,
         without=_switches(without),
-        keys=_keys(key_of or []),
+        special=_special(key_of or [], id_of or [], secret_of or []),
         patience=patience,
         slow=slow,
     )
@@ -131,14 +152,22 @@ def _run(target: "Target", only: list[str], file: Path | None) -> None:
         raise typer.Exit(REFUSED)
 
 
-def _application(app_id: str, key: str, secret: str) -> "Application":
+def _application(app_id: str, key: str, secret: str, flag: str = "--secret") -> "Application":
     from hubbub.conformance.target import Application
 
     if secret == "-":  # noqa: S105 - which is none
         secret = sys.stdin.readline().rstrip("\r\n")
     if not secret:
-        raise _wrong("--secret", "it is empty")
+        raise _wrong(flag, "it is empty")
     return Application(app_id, key, secret)
+
+
+def _second(app_id: str, key: str | None, secret: str | None) -> "Application | None":
+    if key is None:
+        return None
+    if secret is None:
+        raise _wrong("--second-key", "--second-key and --second-secret are needed together")
+    return _application(app_id, key, secret, "--second-secret")
 
 
 def _other(app_id: str | None, key: str | None, secret: str | None) -> "Application | None":
@@ -146,7 +175,7 @@ def _other(app_id: str | None, key: str | None, secret: str | None) -> "Applicat
         return None
     if app_id is None or key is None or secret is None:
         raise _wrong("--other-app-id", "--other-app-id, --other-key and --other-secret are needed together")
-    return _application(app_id, key, secret)
+    return _application(app_id, key, secret, "--other-secret")
 
 
 def _switches(text: str) -> frozenset[str]:
@@ -158,13 +187,24 @@ def _switches(text: str) -> frozenset[str]:
     return frozenset(given)
 
 
-def _keys(given: list[str]) -> dict[str, str]:
+def _special(key_of: list[str], id_of: list[str], secret_of: list[str]) -> "dict[str, Application]":
+    from hubbub.conformance.target import Application
+
+    keys = _by_setting("--key-of", "KEY", key_of)
+    ids = _by_setting("--id-of", "ID", id_of)
+    secrets = _by_setting("--secret-of", "SECRET", secret_of)
+    if without := (ids.keys() | secrets.keys()) - keys.keys():
+        raise _wrong("--key-of", f"needed too for: {', '.join(sorted(without))}")
+    return {setting: Application(ids.get(setting, ""), key, secrets.get(setting, "")) for setting, key in keys.items()}
+
+
+def _by_setting(flag: str, what: str, given: list[str]) -> dict[str, str]:
     from hubbub.conformance.target import SPECIAL
 
-    keys = dict(one.partition("=")[::2] for one in given)
-    if not set(keys) <= set(SPECIAL) or not all(keys.values()):
-        raise _wrong("--key-of", f"say SETTING=KEY; settings are: {', '.join(SPECIAL)}")
-    return keys
+    found = dict(one.partition("=")[::2] for one in given)
+    if not set(found) <= set(SPECIAL) or not all(found.values()):
+        raise _wrong(flag, f"say SETTING={what}; settings are: {', '.join(SPECIAL)}")
+    return found
 
 
 def _wrong(flag: str, problem: str) -> typer.BadParameter:

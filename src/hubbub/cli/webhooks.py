@@ -2,7 +2,7 @@
 
 # ruff: noqa: PLC0415 - what a command needs is imported when it runs
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -12,6 +12,7 @@ from hubbub.cli.asking import ask_store, unless_missing
 from hubbub.cli.printing import OPTIONS, Json, moment, print_fields, print_json, print_table, refuse, remark
 
 if TYPE_CHECKING:
+    from hubbub.accounts.domain import Page
     from hubbub.accounts.domain_webhooks import HeldEndpoint, KeptDelivery, Sender
     from hubbub.accounts.webhooks import Webhooks
     from hubbub.settings import DeclaredApp
@@ -22,6 +23,9 @@ commands = typer.Typer(help="Tell other servers what happens, and see what becam
 
 SHOWN = 50
 """Deliveries listed, unless told."""
+
+WRONGLY_USED = 2
+"""The status of a command that cannot be meant."""
 
 ANSWER_SHOWN = 100
 """Characters of an answer in a table."""
@@ -35,9 +39,16 @@ DeliveryId = Annotated[
 ]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option("--kind", metavar="KIND", help="A kind of events to tell of, such as member_added; may be repeated."),
+    typer.Option(
+        "--kind",
+        metavar="KIND",
+        help="A kind of events to tell of; may be repeated. One of channel_occupied, channel_vacated, member_added, "
+        "member_removed, client_event, cache_miss, subscription_count.",
+    ),
 ]
-Prefix = Annotated[str | None, typer.Option(help="Tell only of channels whose names begin so.")]
+Prefix = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Tell only of channels whose names begin so; '' for all.")
+]
 Headers = Annotated[
     list[str] | None,
     typer.Option("--header", metavar="'NAME: VALUE'", help="A header to go with every request; may be repeated."),
@@ -74,7 +85,10 @@ def add_webhook(
 def list_webhooks(
     id_or_key: IdOrKey,
     secret: Annotated[
-        bool, typer.Option("--secret", help="Show what may be secret too, such as the values of headers.")
+        bool,
+        typer.Option(
+            "--secret", help="Show what may be secret too: values of headers, and the address that settings declare."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -97,7 +111,7 @@ def list_webhooks(
         ]
         print_table(("ID", "URL", "KINDS", "PREFIX", "HEADERS"), lines)
     else:
-        typer.echo(f"Application {id_or_key} has no webhook yet: run `hubbub webhook add`.")
+        typer.echo(f"Application {id_or_key} has no webhook: run `hubbub webhook add`.")
 
 
 @commands.command("set")
@@ -105,19 +119,28 @@ def set_webhook(
     webhook: Webhook,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Where to, by http or https.")] = None,
     kind: Kinds = None,
+    all_kinds: Annotated[bool, typer.Option("--all-kinds", help="Tell of all kinds of events.")] = False,
     prefix: Prefix = None,
     header: Headers = None,
     no_headers: Annotated[bool, typer.Option("--no-headers", help="Send no header of its own any more.")] = False,
 ) -> None:
     """Change a webhook. Kinds and headers that are given are then all that there are."""
     from hubbub.accounts.domain import OPERATOR
+    from hubbub.webhooks.seam import KINDS
 
     if no_headers and header:
         raise typer.BadParameter("goes without --header", param_hint="--no-headers")
+    if all_kinds and kind:
+        raise typer.BadParameter("goes without --kind", param_hint="--all-kinds")
+    if url is None and prefix is None and not (kind or all_kinds or header or no_headers):
+        typer.echo("Nothing to change: give --url, --kind, --all-kinds, --prefix, --header or --no-headers.", err=True)
+        raise typer.Exit(WRONGLY_USED)
+    _refuse_declared_webhook(webhook)
+    kinds = KINDS if all_kinds else kind or None
     headers = _headers(header or []) if header or no_headers else None
     changed = _ask(
         lambda webhooks: webhooks.update(
-            OPERATOR, None, None, webhook, url=url, kinds=kind or None, channel_prefix=prefix, headers=headers
+            OPERATOR, None, None, webhook, url=url, kinds=kinds, channel_prefix=prefix, headers=headers
         ),
         missing=_webhook(webhook),
     )
@@ -129,6 +152,7 @@ def remove_webhook(webhook: Webhook) -> None:
     """Remove a webhook: what waits for it is not sent any more."""
     from hubbub.accounts.domain import OPERATOR
 
+    _refuse_declared_webhook(webhook)
     _ask(lambda webhooks: webhooks.remove(OPERATOR, None, None, webhook), missing=_webhook(webhook))
     typer.echo(f"Webhook {webhook} is removed.")
 
@@ -149,17 +173,23 @@ def list_deliveries(
     from hubbub.accounts.domain import OPERATOR
 
     sender = _sender(id_or_key)
-    found = _ask(
-        lambda webhooks: webhooks.deliveries(
+
+    async def found_by(webhooks: "Webhooks") -> "Page[KeptDelivery] | None":
+        found = await webhooks.deliveries(
             OPERATOR, None, sender, state="failed" if failed else None, endpoint=webhook, limit=limit
-        ),
-        missing=_application(id_or_key),
-    )
+        )
+        # What was sent to one that is removed by now is listed all the same.
+        is_known = found.items or webhook is None or await _is_there(webhooks, sender, webhook)
+        return found if is_known else None
+
+    found = _ask(found_by, missing=_application(id_or_key))
+    if found is None:
+        refuse(f"There is no webhook {webhook!r}.")
     if as_json:
         print_json(msgspec.to_builtins(found.items))
     elif found.items:
         print_table(
-            ("ID", "WEBHOOK", "STATE", "TRIES", "TIME", "CHANNELS", "SENT AGAIN"),
+            ("ID", "WEBHOOK", "STATE", "TRIES", "TIME", "EVENTS", "CHANNELS", "SENT AGAIN"),
             [_delivery_line(one) for one in found.items],
         )
         if found.total > len(found.items):
@@ -186,6 +216,8 @@ def show_delivery(delivery: DeliveryId, as_json: Json = False) -> None:
             "Webhook": str(shown.endpoint_id) if report.has_endpoint else f"{shown.endpoint_id}, which is removed",
             "State": shown.state.value,
             "Time": _time(shown),
+            "Events": _some(shown.kinds),
+            "Channels": _some(shown.channels),
             "Finished": moment(shown.finished_at),
             "Sent again": moment(shown.resent_at),
             "X-Pusher-Key": report.key,
@@ -206,9 +238,20 @@ def show_delivery(delivery: DeliveryId, as_json: Json = False) -> None:
 def resend_delivery(delivery: DeliveryId) -> None:
     """Send the events of a delivery again, as new ones: receivers refuse what was signed minutes ago."""
     from hubbub.accounts.domain import OPERATOR
+    from hubbub.errors import INVALID, Refusal
 
-    _ask(lambda webhooks: webhooks.resend(OPERATOR, None, None, delivery), missing=_delivery(delivery))
-    typer.echo(f"The events of delivery {delivery} are sent again.")
+    async def resend(webhooks: "Webhooks") -> str:
+        try:
+            await webhooks.resend(OPERATOR, None, None, delivery)
+        except Refusal as refusal:
+            if refusal.reason is not INVALID:
+                raise
+            return _why_not((await webhooks.delivery(OPERATOR, None, None, delivery)).delivery)
+        return ""
+
+    if problem := _ask(resend, missing=_delivery(delivery)):
+        refuse(problem)
+    typer.echo(f"The events of delivery {delivery} are sent again: `hubbub webhook deliveries` lists the new delivery.")
 
 
 @commands.command("resend-failed")
@@ -218,8 +261,11 @@ def resend_failed(id_or_key: IdOrKey) -> None:
 
     sender = _sender(id_or_key)
     count = _ask(lambda webhooks: webhooks.resend_failed(OPERATOR, None, sender), missing=_application(id_or_key))
+    if not count:
+        typer.echo("Nothing is to be sent again.")
+        return
     many = f"{count} deliveries" if count > 1 else "1 delivery"
-    typer.echo(f"The events of {many} are sent again." if count else "Nothing is to be sent again.")
+    typer.echo(f"The events of {many} are sent again: see `hubbub webhook deliveries {id_or_key}`.")
 
 
 def _ask(question: "Callable[[Webhooks], Awaitable[Answer]]", *, missing: str) -> Answer:
@@ -238,6 +284,16 @@ def _refuse_declared(id_or_key: str) -> None:
     declared = _declared(id_or_key)
     if declared is not None:
         refuse(f"Application {declared.id} is declared by settings: set HUBBUB_APP_WEBHOOK_URL instead.")
+
+
+def _refuse_declared_webhook(webhook: str) -> None:
+    """End the program if this is the webhook that settings declare."""
+    from hubbub.settings import load
+    from hubbub.webhooks.seam import DECLARED
+
+    app = load().app
+    if webhook == str(DECLARED) and app is not None and app.webhook_url is not None:
+        refuse(f"Webhook {webhook} is declared by HUBBUB_APP_WEBHOOK_URL: change it there.")
 
 
 def _declared(id_or_key: str) -> "DeclaredApp | None":
@@ -268,6 +324,36 @@ def _of_declared(app: "DeclaredApp", *, with_secret: bool) -> "list[HeldEndpoint
             id=DECLARED, url=url, kinds=KINDS, channel_prefix="", headers={}, created_at=start, updated_at=start
         )
     ]
+
+
+async def _is_there(webhooks: "Webhooks", sender: "str | Sender", webhook: str) -> bool:
+    """Tell whether an application, which is there, has a webhook."""
+    from hubbub.accounts.domain import OPERATOR
+    from hubbub.errors import UNKNOWN, Refusal
+    from hubbub.webhooks.seam import DECLARED
+
+    if not isinstance(sender, str):
+        return webhook == str(DECLARED)
+    try:
+        await webhooks.get(OPERATOR, None, sender, webhook)
+    except Refusal as refusal:
+        if refusal.reason is not UNKNOWN:
+            raise
+        return False
+    return True
+
+
+def _why_not(one: "KeptDelivery") -> str:
+    """Say why a delivery is not sent again."""
+    from hubbub.settings import load
+    from hubbub.webhooks.seam import State
+
+    if one.state is not State.PENDING:
+        return f"Delivery {one.id} cannot be sent again: its webhook is removed."
+    end = datetime.fromtimestamp(one.time_ms / 1000 + load().webhook_window, UTC)
+    # After its window only a server that starts tries it.
+    until = f"until {end:%H:%M:%S}Z" if end > datetime.now(UTC) else "when a server starts"
+    return f"Delivery {one.id} is still on its way: it is tried again by itself {until}."
 
 
 def _application(id_or_key: str) -> str:
@@ -312,9 +398,13 @@ def _header_lines(one: "HeldEndpoint", *, with_secret: bool) -> str:
 
 
 def _delivery_line(one: "KeptDelivery") -> tuple[str, ...]:
-    channels = ", ".join(one.channels[:3]) + (", …" if len(one.channels) > 3 else "")
-    again = moment(one.resent_at)
-    return str(one.id), str(one.endpoint_id), one.state.value, str(one.attempts), _time(one), channels, again
+    events, channels, again = _some(one.kinds), _some(one.channels), moment(one.resent_at)
+    return str(one.id), str(one.endpoint_id), one.state.value, str(one.attempts), _time(one), events, channels, again
+
+
+def _some(words: Sequence[str]) -> str:
+    """Give the first of some words."""
+    return (", ".join(words[:3]) + (", …" if len(words) > 3 else "")) or "-"
 
 
 def _time(one: "KeptDelivery") -> str:

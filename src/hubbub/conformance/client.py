@@ -321,6 +321,14 @@ class Client:
         self.cut()
         await asyncio.gather(self._reader, return_exceptions=True)
 
+    def stop_reading(self) -> None:
+        """Read nothing more, not even the end of the connection, until told to `read_on`."""
+        self.connection.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Read again."""
+        self.connection.transport.resume_reading()
+
     def cut(self) -> None:
         """Be gone without a word."""
         self.connection.transport.abort()

@@ -95,16 +95,6 @@ class Receiver:
             raise Failed(expected, self.about(channel) or f"nothing in {limit:g} s") from None
         return self.about(channel)
 
-    async def wait_for_deliveries(self, channel: str, count: int, limit: float) -> list[Delivery]:
-        """Wait until `count` deliveries concern `channel`, refused ones too. Raises Failed after `limit` seconds."""
-        try:
-            async with asyncio.timeout(limit), self._news:
-                await self._news.wait_for(lambda: len(self.deliveries_about(channel)) >= count)
-        except TimeoutError:
-            came = f"{len(self.deliveries_about(channel))} in {limit:g} s"
-            raise Failed(f"{count} deliveries about {channel}", came) from None
-        return self.deliveries_about(channel)
-
     async def _take(self, request: web.Request) -> web.Response:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}

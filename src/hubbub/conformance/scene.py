@@ -116,6 +116,13 @@ class Scene:
         return self.target.other
 
     @property
+    def second(self) -> Application:
+        """The first application with its newer key pair. Raises Skipped when that was not told."""
+        if self.target.second is None:
+            raise Skipped("needs a second key pair of the application: --second-key, --second-secret")
+        return self.target.second
+
+    @property
     def receiver(self) -> Receiver:
         """The endpoint for webhooks. Raises Skipped when none was told."""
         if self._receiver is None:
@@ -131,9 +138,17 @@ class Scene:
 
     def key_of(self, setting: str) -> str:
         """Give the key of an application with a setting of SPECIAL. Raises Skipped when none was told."""
-        if setting not in self.target.keys:
+        if setting not in self.target.special:
             raise Skipped(f"needs an application that {SPECIAL[setting]}: --key-of {setting}=KEY")
-        return self.target.keys[setting]
+        return self.target.special[setting].key
+
+    def special(self, setting: str) -> Application:
+        """Give the application with a setting of SPECIAL. Raises Skipped unless its id and secret were told too."""
+        self.key_of(setting)
+        app = self.target.special[setting]
+        if not (app.id and app.secret):
+            raise Skipped(f"needs the application's id and secret: --id-of {setting}=ID, --secret-of {setting}=SECRET")
+        return app
 
     async def close(self) -> None:
         """Close everything that the case has opened."""

@@ -25,9 +25,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One server under test.
 
     `patience` is how many seconds anything that must come may take. `api_host` and `api_port` differ from `host` and
-    `port` at Pusher itself. `other` is a second application of the same server. `without` names what the application
-    has switched off (SWITCHES); `keys` are public keys of applications with one special setting each (SPECIAL).
-    `webhook_port` is where the server under test has been told to send webhooks of `app`, on `webhook_host`.
+    `port` at Pusher itself. `second` is `app` once more, with a key pair that was made after the one of `app`. `other`
+    is another application of the same server. `without` names what `app` has switched off (SWITCHES); `special` has an
+    application for some of SPECIAL, whose id and secret are empty where only its key was told. `webhook_port` is where
+    the server under test has been told to send webhooks of `app`, on `webhook_host`.
     """
 
     host: str
@@ -36,11 +37,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     tls: bool = False
     api_host: str | None = None
     api_port: int | None = None
+    second: Application | None = None
     other: Application | None = None
     webhook_host: str = "127.0.0.1"
     webhook_port: int | None = None
     without: frozenset[str] = frozenset()
-    keys: Mapping[str, str] = {}
+    special: Mapping[str, Application] = {}
     patience: float = 5.0
     slow: bool = False
 
@@ -62,7 +64,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """Give `text` without the secrets, whatever a server may have put in it."""
-        for app in (self.app, self.other):
+        for app in (self.app, self.second, self.other, *self.special.values()):
             if app is not None and app.secret:
                 text = text.replace(app.secret, HIDDEN)
         return text
@@ -83,7 +85,7 @@ SPECIAL = {
     "one-connection": "may have one connection open at once",
     "authorized-connections": "closes connections that have not been authorized in time",
 }
-"""Settings of further applications, of which the suite is told the public key by `--key-of`."""
+"""Settings of further applications, told by `--key-of`, and by `--id-of` and `--secret-of` where a case signs."""
 
 
 def bracketed(host: str) -> str:

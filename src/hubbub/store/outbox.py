@@ -26,7 +26,7 @@ from hubbub.store.models_webhooks import (
     WebhookEvent,
     WebhookStanding,
 )
-from hubbub.webhooks.seam import Attempt, Delivery, Hooked, NewDelivery, Note, Standing, State, Waiting
+from hubbub.webhooks.seam import DECLARED, Attempt, Delivery, Hooked, NewDelivery, Note, Standing, State, Waiting
 
 PRUNED_AT_ONCE = 1000
 """Deliveries forgotten in one transaction: nobody is to wait long for it."""
@@ -51,6 +51,16 @@ _BACKLOG = select(_events.c.app_id, _events.c.endpoint_id, func.count()).group_b
 )
 _TAKE_OUT = delete(_events).where(_events.c.id == bindparam("event_id"))
 _MAKE = insert(_deliveries).returning(_deliveries.c.id, sort_by_parameter_order=True)
+_RENEW = (
+    update(_deliveries)
+    .where(_deliveries.c.id == bindparam("delivery_id"), _PENDING)
+    .values(
+        time_ms=bindparam("new_time_ms"),
+        body=bindparam("new_body"),
+        key=bindparam("new_key"),
+        signature=bindparam("new_signature"),
+    )
+)
 _STATE = (
     update(_deliveries)
     .where(_deliveries.c.id == bindparam("delivery_id"))
@@ -189,6 +199,23 @@ class Outbox:
                 await connection.execute(_TAKE_OUT, taken)
             return ids
 
+    async def renew(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep the time, body, key and signature that these deliveries have now. Those not pending stay as they are."""
+        if not deliveries:
+            return
+        renewed = [
+            {
+                "delivery_id": one.id,
+                "new_time_ms": one.time_ms,
+                "new_body": one.body,
+                "new_key": one.key,
+                "new_signature": one.signature,
+            }
+            for one in deliveries
+        ]
+        async with self._writing() as connection:
+            await connection.execute(_RENEW, renewed)
+
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Keep attempts, and the state each left its delivery in. Those of deliveries that are gone are not kept."""
         if not attempts:
@@ -225,12 +252,23 @@ class Outbox:
                 for app_id, channel, user_id in await connection.execute(columns)
             ]
 
-    async def discard(self, app_id: str, endpoint_id: int) -> None:
-        """Forget the events and pending deliveries of an endpoint that is there no more."""
+    async def discard(self, app_id: str, endpoint_id: int) -> int:
+        """Forget the events and pending deliveries of an endpoint that is there no more, and give how many.
+
+        Those of one that is there, though its application may be archived, or that is a declared one's, stay.
+        """
+        kept = select(WebhookEndpoint.id).where(
+            WebhookEndpoint.id == endpoint_id, WebhookEndpoint.application_id == references.id_of(app_id)
+        )
+        count = 0
         async with self._writing() as connection:
+            if endpoint_id == DECLARED or (await connection.execute(kept)).first() is not None:
+                return 0
             for table, condition in ((_events, None), (_deliveries, _PENDING)):
                 gone = delete(table).where(table.c.app_id == app_id, table.c.endpoint_id == endpoint_id)
-                await connection.execute(gone if condition is None else gone.where(condition))
+                found = await connection.execute(gone if condition is None else gone.where(condition))
+                count += found.rowcount
+        return count
 
     async def prune(self, before: datetime) -> None:
         """Forget deliveries, delivered or failed, that were made before a time, with their attempts.

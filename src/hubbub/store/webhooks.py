@@ -12,7 +12,7 @@ from hubbub.accounts.domain_webhooks import DeliveryReport, HeldEndpoint, KeptDe
 from hubbub.store import database, models, references, values
 from hubbub.store.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from hubbub.store.paging import page
-from hubbub.webhooks.seam import DECLARED, State
+from hubbub.webhooks.seam import DECLARED, KINDS, State
 
 _endpoint = WebhookEndpoint
 _delivery = WebhookDelivery
@@ -90,7 +90,8 @@ class Webhooks:
             found = found.where(_delivery.state == state.value)
         if endpoint_id is not None:
             found = found.where(_delivery.endpoint_id == endpoint_id)
-        return await page(self._session, found.options(defer(_delivery.body)), values.kept_delivery, limit, offset)
+        part = await page(self._session, found.options(defer(_delivery.body)), values.kept_delivery, limit, offset)
+        return Page(tuple(await self._with_kinds(part.items)), part.total)
 
     async def delivery(self, sender: Sender, reference: str) -> DeliveryReport | None:
         """Give one of an application."""
@@ -99,8 +100,9 @@ class Webhooks:
             return None
         attempts = select(WebhookAttempt).where(WebhookAttempt.delivery_id == row.id).order_by(WebhookAttempt.id)
         is_there = sender.is_declared or await self._session.get(_endpoint, row.endpoint_id) is not None
+        [kept] = await self._with_kinds([values.kept_delivery(row)])
         return DeliveryReport(
-            delivery=values.kept_delivery(row),
+            delivery=kept,
             has_endpoint=is_there,
             body=row.body,
             key=row.key,
@@ -144,6 +146,19 @@ class Webhooks:
         if events:
             await self._session.execute(insert(WebhookEvent), events)
         await self._session.execute(update(_delivery).where(_delivery.id.in_(delivery_ids)).values(resent_at=at))
+
+    async def _with_kinds(self, deliveries: Sequence[KeptDelivery]) -> list[KeptDelivery]:
+        """Give deliveries with the kinds of their events, for which the database looks through the bodies."""
+        # Every event begins with its name, and no text inside a JSON string has a `"` that is not escaped.
+        has = [_delivery.body.contains(f'{{"name":"{kind}"', autoescape=True) for kind in KINDS]
+        found = await self._session.execute(
+            select(_delivery.id, *has).where(_delivery.id.in_([one.id for one in deliveries]))
+        )
+        kinds = {
+            number: tuple(kind for kind, is_there in zip(KINDS, there, strict=True) if is_there)
+            for number, *there in found
+        }
+        return [msgspec.structs.replace(one, kinds=kinds.get(one.id, ())) for one in deliveries]
 
     async def _one(self, found: Select[WebhookDelivery], reference: str) -> WebhookDelivery | None:
         number = references.long_id_of(reference)

@@ -10,11 +10,14 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 
 NEVER: Final = (
+    ip_network("192.0.0.0/24"),  # protocols of a network's own, RFC 6890: also the few that are "global" in it
     ip_network("192.88.99.0/24"),  # relays of 6to4, withdrawn by RFC 7526
     ip_network("168.63.129.16/32"),  # answers every machine of Azure with what is its own
     IPv6Network("::/96"),  # IPv4 in IPv6 as it was written before RFC 4291 deprecated that
     IPv6Network("::ffff:0:0:0/96"),  # IPv4 "translated", RFC 2765
     IPv6Network("64:ff9b:1::/48"),  # translators of a network's own, RFC 8215
+    IPv6Network("3fff::/20"),  # examples, RFC 9637
+    IPv6Network("5f00::/16"),  # segments of a network's own, RFC 9602
     IPv6Network("fec0::/10"),  # "site-local", deprecated by RFC 3879
 )
 """Not to be reached, though the standard library, or some version of it, takes them for public."""

@@ -7,7 +7,7 @@ delivery, other channels go on. Does not know HTTP, nor where events come from.
 import asyncio
 import heapq
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,7 +17,7 @@ from hubbub.errors import Refusal
 from hubbub.settings import Settings
 from hubbub.webhooks.backoff import next_try
 from hubbub.webhooks.line import Line
-from hubbub.webhooks.parcel import MOST_CHARACTERS, MOST_EVENTS, Parcel, kept, make
+from hubbub.webhooks.parcel import MOST_CHARACTERS, MOST_EVENTS, Parcel, is_late, kept, make, renewed
 from hubbub.webhooks.post import Outcome, Post
 from hubbub.webhooks.scribe import Scribe
 from hubbub.webhooks.seam import Attempt, Delivery, Endpoint, Hooked, Outbox, State, Waiting
@@ -61,6 +61,23 @@ class Office(msgspec.Struct, frozen=True):
     settings: Settings
 
 
+async def renew(office: Office, pending: Sequence[Delivery], hooked: Mapping[str, Hooked]) -> Sequence[Delivery]:
+    """Give pending deliveries that are taken up; those that nobody could try in time are made anew, and kept so.
+
+    For receivers refuse old times. They stay the earliest of their channels, and have their whole window again.
+    """
+    window, timeout = office.settings.webhook_window, office.settings.webhook_timeout
+    late = {
+        one.id: renewed(one, hooked[one.app_id])
+        for one in pending
+        if one.app_id in hooked and is_late(one, window, timeout)
+    }
+    await office.outbox.renew(list(late.values()))
+    if late:
+        logger.warning("Deliveries that no server tried in time: %d, sent with a new time", len(late))
+    return [late.get(one.id, one) for one in pending]
+
+
 class Courier:
     """Delivers to one endpoint. `start` it, `wake` it when events were accepted, `stop` it."""
 
@@ -81,6 +98,7 @@ class Courier:
         self._is_read_out = False
         # What is in the database may be other than what is known here, and is to be read anew.
         self._is_lost = True
+        self._has_begun = False
         self._store_at = 0.0
         self._failures = 0
         self._made_at = float("-inf")
@@ -92,14 +110,16 @@ class Courier:
 
     def know(self, pending: Iterable[Delivery], waiting: int) -> None:
         """Be told, before `start`, what is in the database: unfinished deliveries, and how many events wait."""
-        self._is_lost = False
+        self._is_lost, self._has_begun = False, True
         self._is_read_out = not waiting
         self.waiting = waiting
         for delivery in pending:
             self._take_up(delivery)
 
     def start(self) -> None:
-        """Begin."""
+        """Begin, unless it was stopped before."""
+        if self._is_stopping:
+            return
         self._task = asyncio.create_task(self._run())
 
     def update(self, hooked: Hooked, endpoint: Endpoint) -> None:
@@ -147,7 +167,7 @@ class Courier:
                 except Refusal:
                     self._lose_track()
                 except Exception:
-                    logger.exception("The courier of endpoint %d failed, and goes on", self._endpoint.id)
+                    logger.exception("The courier of webhook %d failed, and goes on", self._endpoint.id)
                     self._lose_track()
             alarm = loop.call_at(self._next_time(), self._awake.set)
             await self._awake.wait()
@@ -185,10 +205,14 @@ class Courier:
             found = await self._office.outbox.pending()
         finally:
             self._finished = None
-        for delivery in found:
-            is_ours = delivery.app_id == self._hooked.app_id and delivery.endpoint_id == self._endpoint.id
-            if is_ours and delivery.id not in self._unfinished and delivery.id not in finished:
-                self._take_up(delivery)
+        place, known = (self._hooked.app_id, self._endpoint.id), finished | self._unfinished.keys()
+        ours = [one for one in found if (one.app_id, one.endpoint_id) == place and one.id not in known]
+        if not self._has_begun:
+            # Its application is back, or has a key again: nobody tried these meanwhile.
+            ours = list(await renew(self._office, ours, {self._hooked.app_id: self._hooked}))
+        for delivery in ours:
+            self._take_up(delivery)
+        self._has_begun = True
         self._is_lost = self._is_read_out = False
 
     async def _read(self) -> None:
@@ -275,7 +299,7 @@ class Courier:
         try:
             outcome = await self._office.post.send(self._endpoint, parcel.delivery)
         except Exception:
-            logger.exception("A request to endpoint %d failed in an unknown way", self._endpoint.id)
+            logger.exception("A request to webhook %d failed in an unknown way", self._endpoint.id)
             outcome = Outcome(0, problem="unknown")
         finally:
             task = asyncio.current_task()
@@ -321,16 +345,20 @@ class Courier:
         if outcome.is_success:
             tally.delivered += 1
             if self._failures:
-                logger.info("Endpoint %d of application %s takes webhooks again", *place)
+                logger.info("Webhook %d of application %s takes deliveries again", *place)
             self._failures = 0
             return
         tally.failed_attempts += 1
         why = outcome.problem or f"status {outcome.status}"
         if not self._failures:
-            logger.info("Endpoint %d of application %s did not take a webhook: %s", *place, why)
+            logger.warning(
+                "Webhook %d of application %s did not take delivery %d: %s; see `hubbub webhook show %d`",
+                *(*place, parcel.delivery.id, why, parcel.delivery.id),
+            )
         self._failures += 1
         if state is State.FAILED:
             tally.failed += 1
             logger.warning(
-                "Webhook %d to endpoint %d of application %s has failed: %s", parcel.delivery.id, *place, why
+                "Delivery %d to webhook %d of application %s has failed: %s; see `hubbub webhook show %d`",
+                *(parcel.delivery.id, *place, why, parcel.delivery.id),
             )

@@ -1,7 +1,7 @@
 """What receivers are told of a fact: Pusher's events, as JSON.
 
-Pure. Knows the seven kinds and their fields. Ids and `data` are strings, for official
-libraries read them as such; every event has its `channel`.
+Pure. Knows the seven kinds and their fields. Ids and `data` are strings, for official libraries read them as such;
+every event has its `channel`.
 """
 
 import msgspec

@@ -38,6 +38,7 @@ class Notebook:
         self._notes = Scribe[Note](accept, "events for webhooks")
         self._stays = Stays(settings.webhook_grace)
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0.0
         self._is_full = False
         self._is_frozen = False
 
@@ -65,7 +66,8 @@ class Notebook:
 
     def concerns(self, app_id: str) -> bool:
         """Tell whether an application has endpoints. A look into a dictionary."""
-        return app_id in self._hooked
+        hooked = self._hooked.get(app_id)
+        return hooked is not None and bool(hooked.endpoints)
 
     def hooked(self, app_id: str) -> Hooked | None:
         """Give an application with its endpoints, None if it has none."""
@@ -129,18 +131,22 @@ class Notebook:
         """Tell of those who are gone for good by now."""
         self._alarm = None
         for stay in self._stays.over(asyncio.get_running_loop().time()):
-            told = self._who_hears(self._hooked[stay.app_id], events.kind_over(stay), stay.channel)
             # Whose beginning there was room for, has an end, even over the limit.
+            kind, hooked = events.kind_over(stay), self._hooked[stay.app_id]
+            told = self._who_wants(hooked, kind, stay.channel)
             self._notes.put(Note(stay.app_id, stay.channel, events.over(stay), told, ends=stay))
         self._arm()
 
     def _arm(self) -> None:
         at = self._stays.next_over()
-        if self._alarm is not None and at is not None and self._alarm.when() <= at:
+        # The handle itself is not asked for its time: uvloop gives one without, when that is past.
+        if self._alarm is not None and at is not None and self._alarm_at <= at:
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        self._alarm = None if at is None else asyncio.get_running_loop().call_at(at, self._tell_over)
+        self._alarm = None
+        if at is not None:
+            self._alarm, self._alarm_at = asyncio.get_running_loop().call_at(at, self._tell_over), at
 
     def _forget(self, stays: Sequence[Standing]) -> None:
         for stay in stays:
@@ -148,11 +154,13 @@ class Notebook:
 
     def _who_hears(self, hooked: Hooked, kind: str, channel: str) -> tuple[int, ...]:
         """Give the endpoints that want to hear of it, without those for which too much waits."""
-        return tuple(
-            endpoint.id
-            for endpoint in hooked.endpoints
-            if endpoint.wants(kind, channel) and self._has_room(hooked.app_id, endpoint.id)
-        )
+        told = self._who_wants(hooked, kind, channel)
+        return tuple(endpoint_id for endpoint_id in told if self._has_room(hooked.app_id, endpoint_id))
+
+    @staticmethod
+    def _who_wants(hooked: Hooked, kind: str, channel: str) -> tuple[int, ...]:
+        """Give the endpoints that want to hear of it."""
+        return tuple(endpoint.id for endpoint in hooked.endpoints if endpoint.wants(kind, channel))
 
     def _put(self, note: Note) -> Sheet[Note] | None:
         """Have a note written down; None if too many are in memory already, waiting for the database."""

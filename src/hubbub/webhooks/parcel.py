@@ -3,8 +3,10 @@
 import time
 from typing import Final
 
+import msgspec
+
 from hubbub.signing import sign
-from hubbub.webhooks.line import joined
+from hubbub.webhooks.line import joined, retimed
 from hubbub.webhooks.seam import Delivery, Hooked, NewDelivery, Waiting
 
 MOST_EVENTS: Final = 1000
@@ -39,6 +41,21 @@ def make(hooked: Hooked, endpoint_id: int, events: list[Waiting]) -> NewDelivery
         signature=sign(hooked.pair.secret, body),
         event_ids=tuple(event.id for event in events),
     )
+
+
+def renewed(delivery: Delivery, hooked: Hooked) -> Delivery:
+    """Give a delivery as it would be made now: the same events, with a time, a key and a signature of now."""
+    time_ms = time.time_ns() // 1_000_000
+    body = retimed(time_ms, delivery.body)
+    pair = hooked.pair
+    return msgspec.structs.replace(
+        delivery, time_ms=time_ms, body=body, key=pair.key, signature=sign(pair.secret, body)
+    )
+
+
+def is_late(delivery: Delivery, window: float, timeout: float) -> bool:
+    """Tell whether the time of a delivery's last try is past. `window` and `timeout` are in seconds."""
+    return time.time() - delivery.time_ms / 1000 >= max(window - timeout, 0.0)
 
 
 def kept(new: NewDelivery, delivery_id: int) -> Delivery:

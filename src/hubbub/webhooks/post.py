@@ -14,7 +14,7 @@ import aiohttp
 import msgspec
 
 from hubbub.webhooks.addresses import is_public, literal
-from hubbub.webhooks.names import LookUp, NotPublicError, PublicNames, SystemNames
+from hubbub.webhooks.names import ASKER, LookUp, NotPublicError, PublicNames, SystemNames
 from hubbub.webhooks.seam import Delivery, Endpoint
 
 USER_AGENT: Final = "Hubbub-Webhooks"
@@ -91,6 +91,7 @@ class Post:
         """Try a delivery once. Does not raise for anything that an endpoint, its name or its URL may bring about."""
         loop = asyncio.get_running_loop()
         began = loop.time()
+        ASKER.set(delivery.app_id)
         status, problem, answer = None, "", ""
         try:
             async with asyncio.timeout(self._timeout):
@@ -149,7 +150,7 @@ def _problem(error: Exception) -> str:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     match cause:
         case NotPublicError():
-            return f"refused: {cause}"
+            return f"refused: {cause}; see HUBBUB_WEBHOOK_PRIVATE"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not valid: {_harmless(cause.verify_message.encode())}"
         case ssl.SSLError() | aiohttp.ClientSSLError():

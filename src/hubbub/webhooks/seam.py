@@ -1,7 +1,7 @@
 """What webhooks ask of where they are kept, and the values that go both ways.
 
 Knows: an event is written down before it counts as accepted, becomes part of one delivery, and is gone from the outbox
-when that is made; a delivery's body, time and signature never change. Does not know the database.
+when that is made; a delivery's body, time and signature change only when it is renewed. Does not know the database.
 
 Applications are named by the text of their id, for one may be declared by settings and have no row. Its endpoint has
 the id DECLARED. Each question raises the refusal STORE_UNAVAILABLE while the store is away.
@@ -107,9 +107,10 @@ class State(Enum):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """One request to one endpoint: `time_ms` (in milliseconds since 1970), body, key and signature never change.
+    """One request to one endpoint: `time_ms` (in milliseconds since 1970), body, key and signature stay as they are.
 
-    `channels` are those of its events; `attempts` is how often it was tried.
+    Only what was pending while nobody could try it, until receivers would refuse its time, is renewed. `channels` are
+    those of its events; `attempts` is how often it was tried.
     """
 
     id: int
@@ -177,14 +178,21 @@ class Outbox(Protocol):
     async def make(self, deliveries: Sequence[NewDelivery]) -> Sequence[int]:
         """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order."""
 
+    async def renew(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep the time, body, key and signature that these deliveries have now. Those not pending stay as they are."""
+
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
         """Keep attempts, and the state each left its delivery in."""
 
     async def standing(self) -> Sequence[Standing]:
         """Give what endpoints were told has begun, and not that it ended."""
 
-    async def discard(self, app_id: str, endpoint_id: int) -> None:
-        """Forget the events and pending deliveries of an endpoint that is there no more."""
+    async def discard(self, app_id: str, endpoint_id: int) -> int:
+        """Forget the events and pending deliveries of an endpoint that is there no more, and give how many.
+
+        Those of one that is only without a voice stay for its return: its application is archived or has no key, or
+        settings declared it and may do so again.
+        """
 
     async def prune(self, before: datetime) -> None:
         """Forget deliveries, delivered or failed, that were made before a time, with their attempts."""

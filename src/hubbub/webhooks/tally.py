@@ -1,4 +1,4 @@
-"""How much was delivered and how much was not, since the start: what metrics will show."""
+"""How much was delivered and how much was not, since the start: what metrics show."""
 
 
 class Tally:
@@ -14,4 +14,4 @@ class Tally:
         self.failed = 0
         """Requests that were given up."""
         self.dropped = 0
-        """Events that were not kept for an endpoint, since too many waited already."""
+        """Events that were not kept for an endpoint: too many waited already, or it was removed meanwhile."""

@@ -6,14 +6,14 @@ know what is told of a fact, nor how deliveries are made and sent.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from hubbub.errors import Refusal
 from hubbub.messages import Fact
 from hubbub.settings import Settings
-from hubbub.webhooks.courier import Courier, Office
+from hubbub.webhooks.courier import Courier, Office, renew
 from hubbub.webhooks.names import LookUp
 from hubbub.webhooks.notebook import Notebook
 from hubbub.webhooks.post import Post
@@ -39,17 +39,25 @@ logger = logging.getLogger("hubbub.webhooks")
 class Webhooks:
     """`start` it, `record` facts, `freeze` it when the server begins to stop, `stop` it.
 
-    `declared` is an application of the settings with its endpoint. `look_up` finds the addresses of names in place of
-    the system.
+    `declared` is an application of the settings with its endpoint, or without. `fixed` are the ids of all applications
+    that are not the database's: a stored one of such an id is hidden here as everywhere, and its endpoints hear of
+    nothing. `look_up` finds the addresses of names in place of the system.
     """
 
     def __init__(
-        self, outbox: Outbox, settings: Settings, declared: Hooked | None = None, *, look_up: LookUp | None = None
+        self,
+        outbox: Outbox,
+        settings: Settings,
+        declared: Hooked | None = None,
+        *,
+        fixed: Collection[str] = (),
+        look_up: LookUp | None = None,
     ) -> None:
         self.tally = Tally()
         self._outbox = outbox
         self._settings = settings
         self._declared = declared
+        self._fixed = frozenset(fixed) | ({declared.app_id} if declared is not None else frozenset())
         self._post = Post(settings.webhook_timeout, is_private=settings.webhook_private, look_up=look_up)
         self._ledger = Scribe[Attempt](outbox.attempted, "attempts of webhooks")
         self._office = Office(outbox, self._post, self._ledger, self.tally, settings)
@@ -57,6 +65,8 @@ class Webhooks:
         self._couriers: dict[Place, Courier] = {}
         self._full: set[Place] = set()
         self._gone: set[Place] = set()
+        # Couriers of endpoints that are gone, which end in their own time: nobody else's change waits for that.
+        self._leaving: dict[Place, asyncio.Task[None]] = {}
         self._has_gone = asyncio.Event()
         self._changing = asyncio.Lock()
         self._is_started = False
@@ -71,10 +81,10 @@ class Webhooks:
         self._tasks = [asyncio.create_task(self._discard()), asyncio.create_task(self._prune())]
 
     async def _start(self) -> None:
-        hooked = {one.app_id: one for one in await self._outbox.hooked()}
-        if self._declared is not None:
-            hooked[self._declared.app_id] = self._declared  # it hides a stored one of the same id, as everywhere
-        backlog, pending = await self._outbox.backlog(), await self._outbox.pending()
+        hooked = {one.app_id: one for one in await self._outbox.hooked() if one.app_id not in self._fixed}
+        if self._declared is not None and self._declared.endpoints:
+            hooked[self._declared.app_id] = self._declared
+        backlog, pending = await self._outbox.backlog(), await renew(self._office, await self._outbox.pending(), hooked)
         standing = await self._outbox.standing()
         self._post.open()
         self._ledger.start()
@@ -102,7 +112,7 @@ class Webhooks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._notebook.stop(STOP_SECONDS)
-        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()))
+        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()), *self._leaving.values())
         await self._ledger.stop(STOP_SECONDS)
         await self._post.close()
 
@@ -111,7 +121,8 @@ class Webhooks:
     async def refresh(self, app_id: str) -> None:
         """Look again at an application that has changed, or of which events were put into the outbox elsewhere.
 
-        What waits for endpoints that are gone is discarded, in time. Before the start there is nothing to do. Raises
+        What waits for endpoints that were removed is discarded, in time; what waits for an application that is archived
+        or has no key stays. Before the start there is nothing to do. Raises
         STORE_UNAVAILABLE, having changed nothing.
         """
         async with self._changing:
@@ -121,8 +132,8 @@ class Webhooks:
                 # Its endpoint may be meant whichever the application: where changes are told it has no id.
                 for endpoint in self._declared.endpoints:
                     self._couriers[self._declared.app_id, endpoint.id].look()
-                if app_id == self._declared.app_id:
-                    return
+            if app_id in self._fixed:
+                return
             found = await self._outbox.hooked(app_id)
             await self._change(app_id, found[0] if found else None)
 
@@ -135,10 +146,7 @@ class Webhooks:
         self._notebook.change(app_id, hooked)
         for endpoint in before.endpoints if before is not None else ():
             if endpoint.id not in now:
-                place = (app_id, endpoint.id)
-                courier = self._couriers.pop(place)
-                self._clear_away(place)
-                await courier.stop()
+                self._dismiss((app_id, endpoint.id))
 
     def _update(self, hooked: Hooked, endpoint: Endpoint) -> None:
         place = (hooked.app_id, endpoint.id)
@@ -147,7 +155,27 @@ class Webhooks:
             self._couriers[place].update(hooked, endpoint)
         else:
             courier = self._couriers[place] = Courier(self._office, hooked, endpoint)
-            courier.start()
+            if place in self._leaving:
+                # Gone and back: one courier at a time, or a channel's requests would overtake each other.
+                self._leaving[place].add_done_callback(lambda _: courier.start())
+            else:
+                courier.start()
+
+    def _dismiss(self, place: Place) -> None:
+        """Let the courier of an endpoint that is gone end, and clear away what it leaves."""
+        before, courier = self._leaving.get(place), self._couriers.pop(place)
+        self._full.discard(place)
+
+        async def leave() -> None:
+            if before is not None:
+                await before
+            await courier.stop()
+            if self._leaving.get(place) is task:
+                del self._leaving[place]
+                if place not in self._couriers:
+                    self._clear_away(place)
+
+        task = self._leaving[place] = asyncio.create_task(leave())
 
     # What happened
 
@@ -195,12 +223,14 @@ class Webhooks:
         if self._couriers[place].waiting < limit:
             if place in self._full:
                 self._full.discard(place)
-                logger.warning("Endpoint %d of application %s is sent new events again", endpoint_id, app_id)
+                logger.warning("Webhook %d of application %s is sent new events again", endpoint_id, app_id)
             return True
         if place not in self._full:
             self._full.add(place)
             logger.error(
-                "Endpoint %d of application %s: %d events wait, new ones are dropped", endpoint_id, app_id, limit
+                "Webhook %d of application %s: %d events wait, new ones are dropped; "
+                "see `hubbub webhook deliveries %s`",
+                *(endpoint_id, app_id, limit, app_id),
             )
         self.tally.dropped += 1
         return False
@@ -227,12 +257,22 @@ class Webhooks:
         while self._gone:
             place = self._gone.pop()
             try:
-                await self._outbox.discard(*place)
+                count = await self._outbox.discard(*place)
             except Refusal:
                 self._gone.add(place)
                 return False
             except Exception:
-                logger.exception("What waits for endpoint %d, which is gone, cannot be discarded", place[1])
+                logger.exception("What waits for webhook %d, which is gone, cannot be discarded", place[1])
+            else:
+                self.tally.dropped += count
+                if count:
+                    app_id, endpoint_id = place
+                    logger.warning(
+                        "Webhook %d of application %s was removed: %d that waited are dropped",
+                        endpoint_id,
+                        app_id,
+                        count,
+                    )
         return True
 
     async def _prune(self) -> None:
@@ -243,5 +283,5 @@ class Webhooks:
             except Refusal:
                 pass  # the next time will do
             except Exception:
-                logger.exception("Old webhooks cannot be pruned")
+                logger.exception("Old deliveries of webhooks cannot be pruned")
             await asyncio.sleep(PRUNE_SECONDS)

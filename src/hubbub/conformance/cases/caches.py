@@ -2,13 +2,17 @@
 
 from functools import partial
 
-from hubbub.conformance.case import Topic, equal
-from hubbub.conformance.client import CACHE_MISS, SUCCEEDED, Client
+from hubbub.conformance.answers import told
+from hubbub.conformance.case import Topic, check, equal
+from hubbub.conformance.client import ABSENT, CACHE_MISS, SUCCEEDED, Client
 from hubbub.conformance.scene import Scene
 
 topic = Topic()
 
 PREFIXES = ("cache-", "private-cache-", "private-encrypted-cache-", "presence-cache-")
+
+LONGEST = 30 * 60
+"""Seconds for which Pusher keeps an event."""
 
 
 async def _enter(client: Client, channel: str) -> None:
@@ -94,6 +98,20 @@ async def not_elsewhere(scene: Scene) -> None:
     client = await scene.connect()
     await client.subscribe(channel)
     await client.quiet("neither an event nor cache_miss")
+
+
+@topic.case("Cache channel")
+async def told_by_the_api(scene: Scene) -> None:
+    """With info=cache the HTTP API tells the last event's data and its seconds left, null of a channel without one."""
+    scene.needs("cache")
+    channel, info = scene.channel("cache-"), [("info", "cache")]
+    answer = await scene.api.get(f"/channels/{channel}", info)
+    check(told(answer).get("cache", ABSENT) is None, '"cache": null', answer)
+    await scene.api.trigger(channel, "headline", '{"n": 1}')
+    cache = told(await scene.api.get(f"/channels/{channel}", info)).get("cache")
+    data, ttl = (cache.get("data"), cache.get("ttl")) if isinstance(cache, dict) else (None, None)
+    check(data == '{"n": 1}', "the event's data, as it was published", cache)
+    check(type(ttl) is int and 0 < ttl <= LONGEST, f"a ttl from 1 to {LONGEST}", cache)
 
 
 @topic.case("Cache channel")

@@ -98,6 +98,16 @@ async def together(scene: Scene) -> str:
     return str(len(await ear.tries(channel, CLIENT_EVENT, 1, AGAIN)))
 
 
+@topic.case("Webhook key")
+async def older_pair(scene: Scene) -> None:
+    """Of two key pairs the older signs: X-Pusher-Key is its key, and X-Pusher-Signature is made with its secret."""
+    newer = scene.second.key
+    delivery = await _occupied(scene)
+    came = delivery.headers.get("x-pusher-key")
+    check(came == scene.target.app.key, "the older key", "the newer key" if came == newer else repr(came))
+    check(_is_signed(scene, delivery), "the signature of the older secret", "another")
+
+
 # What was not taken: nothing else may happen meanwhile, for one request may tell of several cases' channels.
 
 

@@ -5,7 +5,7 @@ import re
 from functools import partial
 
 from hubbub.conformance.case import Failed, Skipped, Topic, check, equal
-from hubbub.conformance.client import ERROR, ESTABLISHED, Close
+from hubbub.conformance.client import ERROR, ESTABLISHED, Close, user
 from hubbub.conformance.scene import Scene
 
 topic = Topic()
@@ -177,6 +177,14 @@ async def plain_request(scene: Scene) -> None:
     await scene.connect()
 
 
+@topic.observe("Proxy prefix")
+async def prefixed_socket(scene: Scene) -> str:
+    """A socket at /prefix/app/KEY, as it comes through a proxy that leaves its own prefix on."""
+    client = await scene.open(f"/prefix/app/{scene.target.app.key}?protocol=7")
+    frame = await client.next("a welcome or an error")
+    return "welcome" if frame.event == ESTABLISHED else str(await client.closed())
+
+
 @topic.case("Force TLS")
 async def tls_only(scene: Scene) -> None:
     """An application that takes TLS only closes other connections with 4000."""
@@ -192,6 +200,12 @@ async def disabled(scene: Scene) -> None:
     """A disabled application's connections are closed with 4003."""
     client = await scene.open(f"/app/{scene.key_of('disabled')}?protocol=7")
     await client.expect_close(4003)
+
+
+@topic.case("App disabled")
+async def disabled_requests(scene: Scene) -> None:
+    """A disabled application's requests to the HTTP API are refused with 403."""
+    (await scene.api_of(scene.special("disabled")).get("/channels")).expect(403)
 
 
 @topic.case("Connection quota", alone=True)
@@ -218,6 +232,19 @@ async def unauthorized(scene: Scene) -> None:
     equal(end.code, 4009, "a close with")
     told = [frame.payload.get("message") for frame in end.before if frame.event == ERROR] or [end.reason]
     equal(told[0], "Connection not authorized within timeout")
+
+
+@topic.case("Authorized Connections", slow=True, limit=120)
+async def authorized(scene: Scene) -> None:
+    """Who is subscribed to a private channel, or signed in, stays when an idle connection is closed with 4009."""
+    app = scene.special("authorized-connections")
+    subscriber, signed_in = await scene.connect(app), await scene.connect(app)
+    await subscriber.subscribe(scene.channel("private-"))
+    await signed_in.sign_in(user(scene.user()))
+    idle = await scene.connect(app)
+    equal((await idle.closed(limit=100)).code, 4009, "a close with")
+    await subscriber.quiet()
+    await signed_in.quiet()
 
 
 @topic.case("Subprotocol")

@@ -103,6 +103,13 @@ async def capital_digits(scene: Scene) -> str:
     return str(await line.ask(line.request("GET", f"{start}={signature.upper()}")))
 
 
+@topic.observe("Proxy prefix")
+async def prefixed_request(scene: Scene) -> str:
+    """A request to /prefix/apps/ID that was signed without the prefix."""
+    signing = Signing(wire_path=f"/prefix/apps/{scene.api.app.id}/channels")
+    return str(await scene.api.request("GET", "/channels", signing=signing))
+
+
 # What is altered
 
 
