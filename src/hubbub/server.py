@@ -112,7 +112,8 @@ class Server(uvicorn.Server):
         self._apps = Apps(store, settings.app, [self._demo.application] if self._demo is not None else [])
         self._tally = Tally()
         self._metrics = Metrics(self._tally)
-        self._webhooks = Webhooks(store.outbox, settings, _hooked(settings))
+        fixed = [self._demo.application.id] if self._demo is not None else []
+        self._webhooks = Webhooks(store.outbox, settings, _hooked(settings), fixed=fixed)
         self._services: Services
         self._long_polls: LongPolls
         self._fallbacks: Fallbacks

@@ -37,7 +37,7 @@ TokenPath = Annotated[
 ]
 KeyPath = Annotated[str, Path(description="The key.", examples=["a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"])]
 BorrowerPath = Annotated[str, Path(description="The borrowing organization's id or slug.", examples=["globex"])]
-EndpointPath = Annotated[str, Path(description="The endpoint's id.", examples=["1"])]
+EndpointPath = Annotated[str, Path(description="The webhook's id.", examples=["1"])]
 DeliveryPath = Annotated[str, Path(description="The delivery's id.", examples=["1"])]
 EventPath = Annotated[
     str, Path(description="The event's name. `presence_list` is a question, see there.", examples=["new_message"])

@@ -110,7 +110,7 @@ class NewToken(Shape):
 
 
 class Webhook(Shape):
-    """An endpoint that hears of what happens in an application's channels."""
+    """A webhook: where an application hears of what happens in its channels."""
 
     id: int = Field(examples=[1])
     url: str = Field(examples=["https://example.com/webhooks"])
@@ -127,12 +127,15 @@ class Webhook(Shape):
 
 
 class WebhookDelivery(Shape):
-    """One request to an endpoint, tried once or several times."""
+    """One request to a webhook, tried once or several times."""
 
     id: int = Field(examples=[1])
-    endpoint_id: int = Field(description="The id of the webhook; it may be removed by now.", examples=[1])
+    webhook_id: int = Field(
+        validation_alias="endpoint_id", description="The id of the webhook; it may be removed by now.", examples=[1]
+    )
     state: State = Field(description="Pending ones are still being tried.", examples=["delivered"])
     time_ms: int = Field(description="Its time, in Unix milliseconds, as the body says.", examples=[1_769_860_800_000])
+    kinds: list[str] = Field(description="The kinds of its events.", examples=[["channel_occupied"]])
     channels: list[str] = Field(description="The channels of its events.", examples=[["presence-lobby"]])
     attempts: int = Field(description="How often it was tried.", examples=[1])
     created_at: Created
@@ -154,12 +157,16 @@ class WebhookReport(Shape):
     """A delivery with all that is known of it."""
 
     delivery: WebhookDelivery
-    has_endpoint: bool = Field(description="Whether the webhook is still there.", examples=[True])
+    has_webhook: bool = Field(
+        validation_alias="has_endpoint", description="Whether the webhook is still there.", examples=[True]
+    )
     body: str = Field(
         description="What was sent.",
         examples=['{"time_ms":1769860800000,"events":[{"name":"channel_occupied","channel":"presence-lobby"}]}'],
     )
-    key: str = Field(description="`X-Pusher-Key`: the key that signed it.", examples=[_KEY])
+    key: str = Field(
+        description="`X-Pusher-Key`: the key that signed it.", examples=["a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"]
+    )
     signature: str = Field(description="`X-Pusher-Signature`: the HMAC-SHA256 of the body.", examples=["40e0ad3b"])
     ledger: list[WebhookAttempt] = Field(description="Every try, the first one first.")
 

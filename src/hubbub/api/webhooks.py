@@ -3,7 +3,6 @@
 Knows the calls. Does not know who may: the use-cases do.
 """
 
-from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -24,7 +23,7 @@ from hubbub.api.paths import (
     location,
 )
 from hubbub.api.services import UseCases
-from hubbub.webhooks.seam import KINDS, State
+from hubbub.webhooks.seam import KINDS
 
 routes = APIRouter(tags=["Webhooks"])
 
@@ -51,41 +50,6 @@ class WebhookParameters(WebhookChange):
     """What there is to say of a webhook."""
 
     url: str = Field(min_length=1, max_length=2000, description="Where to, by http or https.")
-
-
-class WebhookDelivery(shapes.Shape):
-    """One request to a webhook, tried once or several times."""
-
-    id: int = Field(examples=[1])
-    webhook_id: int = Field(
-        validation_alias="endpoint_id", description="The id of the webhook; it may be removed by now.", examples=[1]
-    )
-    state: State = Field(description="Pending ones are still being tried.", examples=["delivered"])
-    time_ms: int = Field(description="Its time, in Unix milliseconds, as the body says.", examples=[1_769_860_800_000])
-    kinds: list[str] = Field(description="The kinds of its events.", examples=[["channel_occupied"]])
-    channels: list[str] = Field(description="The channels of its events.", examples=[["presence-lobby"]])
-    attempts: int = Field(description="How often it was tried.", examples=[1])
-    created_at: shapes.Created
-    finished_at: datetime | None = Field(description="When it was delivered, or given up; null while it is pending.")
-    resent_at: datetime | None = Field(description="When its events were sent again, as new ones; null if never.")
-
-
-class WebhookReport(shapes.Shape):
-    """A delivery with all that is known of it."""
-
-    delivery: WebhookDelivery
-    has_webhook: bool = Field(
-        validation_alias="has_endpoint", description="Whether the webhook is still there.", examples=[True]
-    )
-    body: str = Field(
-        description="What was sent.",
-        examples=['{"time_ms":1769860800000,"events":[{"name":"channel_occupied","channel":"presence-lobby"}]}'],
-    )
-    key: str = Field(
-        description="`X-Pusher-Key`: the key that signed it.", examples=["a4ae0e92-5c24-4b7c-9d0e-5f6b1e0c3a11"]
-    )
-    signature: str = Field(description="`X-Pusher-Signature`: the HMAC-SHA256 of the body.", examples=["40e0ad3b"])
-    ledger: list[shapes.WebhookAttempt] = Field(description="Every try, the first one first.")
 
 
 Given = Annotated[dict[str, Any], fields(WebhookParameters, "webhook")]
@@ -191,11 +155,11 @@ async def list_webhook_deliveries(
     page: InParts,
     state: Annotated[str | None, Query(description="`pending`, `delivered` or `failed`; all unless told.")] = None,
     webhook: Annotated[str | None, Query(description="The id of a webhook; all unless told.")] = None,
-) -> Many[WebhookDelivery]:
+) -> Many[shapes.WebhookDelivery]:
     """Give what was sent, or is about to be, the newest first, and always in pages. Needs an admin of the owner."""
     return await page.ask(
         partial(accounts.webhooks.deliveries, who, organization, application, state=state, endpoint=webhook),
-        WebhookDelivery.model_validate,
+        shapes.WebhookDelivery.model_validate,
     )
 
 
@@ -218,10 +182,10 @@ async def show_webhook_delivery(
     organization: OrganizationPath,
     application: ApplicationPath,
     delivery: DeliveryPath,
-) -> One[WebhookReport]:
+) -> One[shapes.WebhookReport]:
     """Give a delivery with its body and every try. Needs an admin of the owner."""
     found = await accounts.webhooks.delivery(who, organization, application, delivery)
-    return One(data=WebhookReport.model_validate(found))
+    return One(data=shapes.WebhookReport.model_validate(found))
 
 
 @routes.post(DELIVERY + "/resend", summary="Send a delivery again", responses=refusals(*READING, 422))
@@ -231,11 +195,11 @@ async def resend_webhook_delivery(
     organization: OrganizationPath,
     application: ApplicationPath,
     delivery: DeliveryPath,
-) -> One[WebhookDelivery]:
+) -> One[shapes.WebhookDelivery]:
     """Send its events again, as new ones: receivers refuse a time and a signature that are minutes old.
 
     They come after what happened since, in a delivery of their own, which the list of deliveries shows when it is
     made. Answers the old one. Needs an admin of the owner.
     """
     found = await accounts.webhooks.resend(who, organization, application, delivery)
-    return One(data=WebhookDelivery.model_validate(found))
+    return One(data=shapes.WebhookDelivery.model_validate(found))

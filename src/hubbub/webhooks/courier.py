@@ -32,7 +32,7 @@ MOST_IN_LINE: Final = 10_000
 MOST_UNFINISHED: Final = 1000
 """Deliveries of one endpoint begun and not ended; together of as many characters as MOST_IN_MEMORY."""
 
-MOST_IN_MEMORY: Final = 16_000_000
+MOST_IN_MEMORY: Final = 4_000_000
 
 DEAD_AFTER: Final = 32
 """Failures in a row after which an endpoint is taken for dead: it gets a new delivery every PROBE_SECONDS until it

@@ -7,6 +7,7 @@ what becomes of a note once it is written down.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from hubbub.channels import INTERNAL_PREFIX
 from hubbub.messages import CacheMissed, Counted, Event, Fact, MemberAdded, MemberRemoved, Occupied, Vacated
@@ -16,6 +17,9 @@ from hubbub.webhooks.scribe import Scribe, Sheet
 from hubbub.webhooks.seam import Hooked, Note, Standing
 from hubbub.webhooks.stays import Stays
 from hubbub.webhooks.tally import Tally
+
+MOST_CHARACTERS: Final = 32_000_000
+"""Of the events in memory while the database is away, besides their number: some are large."""
 
 logger = logging.getLogger("hubbub.webhooks")
 
@@ -35,7 +39,7 @@ class Notebook:
         self._tally = tally
         self._has_room = has_room
         self._hooked: dict[str, Hooked] = {}
-        self._notes = Scribe[Note](accept, "events for webhooks")
+        self._notes = Scribe[Note](accept, "events for webhooks", lambda note: len(note.event))
         self._stays = Stays(settings.webhook_grace)
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0.0
@@ -164,13 +168,13 @@ class Notebook:
 
     def _put(self, note: Note) -> Sheet[Note] | None:
         """Have a note written down; None if too many are in memory already, waiting for the database."""
-        if len(self._notes) < self._limit:
+        if len(self._notes) < self._limit and self._notes.weight < MOST_CHARACTERS:
             self._is_full = False
             return self._notes.put(note)
         if not self._is_full:
             self._is_full = True
             logger.error(
-                "The database is away: %d events for webhooks are in memory, new ones are dropped", self._limit
+                "The database is away: %d events for webhooks are in memory, new ones are dropped", len(self._notes)
             )
         self._tally.dropped += len(note.endpoints)
         return None

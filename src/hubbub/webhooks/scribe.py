@@ -48,9 +48,14 @@ class Scribe(Generic[T]):
     logged and lost, and those beside it are written.
     """
 
-    def __init__(self, write: Callable[[Sequence[T]], Awaitable[None]], what: str) -> None:
+    def __init__(
+        self, write: Callable[[Sequence[T]], Awaitable[None]], what: str, weigh: Callable[[T], int] = lambda _: 1
+    ) -> None:
         self._write = write
         self._what = what
+        self._weigh = weigh
+        self.weight = 0
+        """Of all pieces that are not written yet, by `weigh`."""
         self._sheets: deque[Sheet[T]] = deque()
         self._at: Sheet[T] | None = None
         self._count = 0
@@ -102,6 +107,7 @@ class Scribe(Generic[T]):
             self._sheets.append(sheet)
         self._sheets[-1].pieces.append(piece)
         self._count += 1
+        self.weight += self._weigh(piece)
         self._come.set()
         return self._sheets[-1]
 
@@ -113,6 +119,7 @@ class Scribe(Generic[T]):
                 sheet = self._at = self._sheets[0]
                 await self._write_down(sheet.pieces)
                 self._count -= len(sheet.pieces)
+                self.weight -= sum(map(self._weigh, sheet.pieces))
                 self._sheets.popleft()
                 self._at = None
                 sheet.written.set_result(None)
