@@ -58,7 +58,12 @@ def conformance(  # noqa: PLR0913 - each is a flag
     ] = None,
     webhook_host: Annotated[str, typer.Option(help="The address to hear them at.")] = "127.0.0.1",
     without: Annotated[
-        str, typer.Option(metavar="SWITCH,…", help="What the application has switched off, or the server not.")
+        str,
+        typer.Option(
+            metavar="SWITCH,…",
+            help="What the application has switched off, or the server not: client-events, subscription-counts,"
+            " watchlists, cache, user-authentication.",
+        ),
     ] = "",
     key_of: Annotated[
         list[str] | None,
