@@ -80,6 +80,7 @@ VERSION_UNSUPPORTED = Reason(4007, 400, "Unsupported protocol version: {version}
 VERSION_MISSING = Reason(4008, 400, "No protocol version supplied")
 OVER_CAPACITY = Reason(4100, 503, "Over capacity, try again later")
 TOO_SLOW = Reason(4100, 503, "Closed: more than {limit} bytes were waiting to be read by this client")
+TOO_EAGER = Reason(4100, 503, "Closed: more than {limit} bytes of this client were waiting to be obeyed")
 SHUTTING_DOWN = Reason(4200, 503, "Server is restarting, please reconnect")
 STORE_UNAVAILABLE = Reason(4100, 503, "The server cannot look up applications at the moment, try again later")
 PONG_NOT_RECEIVED = Reason(4201, 408, "Pong reply not received in time")

@@ -34,10 +34,12 @@ from hubbub.errors import (
     OVER_CAPACITY,
     SHUTTING_DOWN,
     STILL_OPEN,
+    TOO_EAGER,
     Refusal,
 )
 from hubbub.session.doors import Opening
 from hubbub.transports import sockjs
+from hubbub.transports.absence import Absence
 from hubbub.transports.httpsocket import HttpSocket
 from hubbub.transports.receiving import EVENT_SOURCE, POLL, STREAM, Form, Receiving, script
 from hubbub.transports.services import Services
@@ -76,6 +78,7 @@ class Fallbacks:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._sockets: dict[tuple[str, ...], HttpSocket] = {}
+        self._absence = Absence(services.doors, services.wheel, self._sockets)
         self._is_stopping = False
 
     def shutdown(self) -> None:
@@ -146,7 +149,7 @@ class Fallbacks:
             raise OVER_CAPACITY()
         is_secure = request.url.scheme == "https"
         opening = Opening(name[0], dict(request.query_params), is_secure, origin=_origin(request))
-        socket = self._sockets[name] = HttpSocket(self._services, opening, partial(self._forget, name))
+        socket = self._sockets[name] = HttpSocket(self._services, opening, self._absence, partial(self._forget, name))
         return socket
 
     def _forget(self, name: tuple[str, ...], socket: HttpSocket) -> None:
@@ -162,15 +165,18 @@ class Fallbacks:
         if socket is None:
             raise NOT_FOUND()
         socket.hear()
-        try:
+
+        def read() -> list[str]:
             given = sockjs.form(body) if _is_form(request) else body
-            texts = sockjs.messages(given, self._services.settings.max_message_bytes)
+            return sockjs.messages(given, self._services.settings.max_message_bytes)
+
+        try:
+            await socket.receive(len(body), read)
         except Refusal as refusal:
-            if refusal.reason is MESSAGE_TOO_LARGE:
+            if refusal.reason in (MESSAGE_TOO_LARGE, TOO_EAGER):
                 # As a WebSocket is closed: clients do not look at this answer, and would wait for another for ever.
                 socket.close(refusal)
             raise
-        await socket.receive(texts)
 
 
 def _callback(request: Request) -> str:

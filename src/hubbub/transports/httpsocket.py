@@ -15,17 +15,26 @@ from hubbub.errors import (
     INTERRUPTED,
     PONG_NOT_RECEIVED,
     SHUTTING_DOWN,
+    TOO_EAGER,
     TOO_SLOW,
     Refusal,
 )
 from hubbub.session.doors import Opening
 from hubbub.session.pusher import PusherSession
 from hubbub.transports import sockjs
+from hubbub.transports.absence import Absence
 from hubbub.transports.newcomer import Newcomer
 from hubbub.transports.services import Services
 
 INTERNAL_ERROR: Final = 1011
 """RFC 6455, 7.4.1: the server "encountered an unexpected condition"."""
+
+NEW_PATIENCE: Final = 5.0
+"""Seconds in which a client that has made one request only must make its second, if `poll_timeout` is not less.
+
+Both pusher-js and SockJS do at once; SockJS's own servers wait just as long. It keeps a place meanwhile, for the price
+of that one request.
+"""
 
 _AT_ONCE: Final = 100
 """Messages of one request that are obeyed before anybody else has a turn: less than 1 ms."""
@@ -47,37 +56,47 @@ class HttpSocket:
     """One client. What is said to it are lines, which wait here until a request takes them.
 
     `opening` tells how it came; its key is empty for one whose first message names the application.
-    `forget` is called with it when nothing more is to be done for it.
+    `forget` is called with it when nothing more is to be done for it. `absence` is told when no request waits for it.
     """
 
     __slots__ = (
+        "_absence",
         "_forget",
         "_heard_at",
         "_idle",
+        "_is_counted",
         "_is_full",
         "_is_over",
         "_is_pinged",
         "_pending",
         "_receiver",
+        "_requests",
         "_said_at",
         "_services",
         "_session",
         "_since",
         "_size",
         "_turn",
+        "_waiting",
         "slot",
     )
 
     wire = sockjs.LINES
 
-    def __init__(self, services: Services, opening: Opening, forget: Callable[["HttpSocket"], None]) -> None:
+    def __init__(
+        self, services: Services, opening: Opening, absence: Absence, forget: Callable[["HttpSocket"], None]
+    ) -> None:
         self._services = services
+        self._absence = absence
         self._forget = forget
         self._pending: list[bytes] = [sockjs.OPEN]
         self._size = 0
         self._receiver: Receiver | None = None
+        self._requests = 0
         self._turn = asyncio.Lock()
+        self._waiting = 0  # bytes of requests that wait for their turn
         self._idle: asyncio.Future[None] | None = None
+        self._is_counted = False  # among the absent, as one that has been welcomed
         self._is_full = False  # too much waited for it, and nothing more is kept
         self._is_over = False  # the closing line waits or is taken, and nothing may follow it
         self._is_pinged = False
@@ -100,6 +119,9 @@ class HttpSocket:
             return
         self._pending.append(data)
         self._size += len(data)
+        if self._receiver is None and not self._is_counted:
+            # It may have been welcomed just now. Not once it is in channels: their members must not change meanwhile.
+            self._be_absent()
         if self._size > limit:
             self._pending.clear()  # it is closed for good, and until then nothing more is kept
             self._size = 0
@@ -139,6 +161,8 @@ class HttpSocket:
         """Let a request wait for what is said. Not while one does."""
         assert self._receiver is None
         self._receiver = receiver
+        self._absence.remove(self)
+        self._is_counted = False
         self.hear()
         self._watch()
 
@@ -167,7 +191,9 @@ class HttpSocket:
         self._receiver = None
         if self.is_at_end:
             self._end()
-        elif not self._is_over:
+            return
+        self._be_absent()
+        if not self._is_over:
             self._since = self._services.wheel.now
             self._watch()
 
@@ -176,25 +202,60 @@ class HttpSocket:
         if self._receiver is receiver:
             self._receiver = None
             self._close(INTERRUPTED())
+            self._be_absent()
+
+    # What is called while no request waits
+
+    def give_up(self) -> None:
+        """End at once: another needs the place. A client that is on its way finds a new session, and begins anew."""
+        self._close(INACTIVE())
+        self._end()
+
+    def _be_absent(self) -> None:
+        session, app = self._session, None
+        if session is not None and session.socket_id:
+            self._is_counted = True
+            app = self._services.doors.apps.known(session.key)
+        self._absence.add(self, app)
 
     # What requests call that bring messages
 
     def hear(self) -> None:
         """Take note of a sign of life."""
+        self._requests += 1
         self._heard_at = self._services.wheel.now
         self._is_pinged = False
 
-    async def receive(self, texts: list[str]) -> None:
-        """Obey messages, after those of earlier requests; come back when that is done, or the client is given up."""
-        async with self._turn:
-            for number, text in enumerate(texts, 1):
-                await self._rest()
-                if self._session is None or self._is_full:
-                    return
-                self._session.receive(text)
-                if number % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+    async def receive(self, size: int, read: Callable[[], list[str]]) -> None:
+        """Obey the messages that `read` gives, after those of earlier requests, when it is called: `size` bytes wait.
+
+        Comes back when that is done, or the client is given up. Raises what `read` raises, and TOO_EAGER when the
+        requests that wait hold more bytes than one may bring.
+        """
+        limit = self._services.settings.max_body_bytes
+        if self._turn.locked() and self._waiting + size > limit:
+            raise TOO_EAGER(limit=limit)
+        self._waiting += size
+        try:
+            await self._turn.acquire()
+        finally:
+            self._waiting -= size
+        try:
+            await self._obey(read)
+        finally:
+            self._turn.release()
+
+    async def _obey(self, read: Callable[[], list[str]]) -> None:
+        if self._session is None:
+            return
+        for number, text in enumerate(read(), 1):
             await self._rest()
+            if self._session is None or self._is_full:
+                return
+            self._session.receive(text)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        await self._rest()
 
     async def _rest(self) -> None:
         """Come back when the session is not busy. One message at a time: a request may bring thousands."""
@@ -220,7 +281,7 @@ class HttpSocket:
                     self.write(sockjs.HEARTBEAT)
             if self._session is not None and now >= self._silent_until():
                 self._ask(self._session)
-        elif now >= self._since + settings.poll_timeout:
+        elif now >= self._since + self._patience:
             self.close(INACTIVE())
         self._watch()
 
@@ -237,12 +298,17 @@ class HttpSocket:
         settings = self._services.settings
         return self._heard_at + settings.ping_after + (settings.pong_timeout if self._is_pinged else 0)
 
+    @property
+    def _patience(self) -> float:
+        patience = self._services.settings.poll_timeout
+        return patience if self._requests > 1 else min(patience, NEW_PATIENCE)
+
     def _watch(self) -> None:
         settings, wheel = self._services.settings, self._services.wheel
         if self._is_over:
             return  # it has its last deadline, which nothing moves
         if self._receiver is None:
-            until = self._since + settings.poll_timeout
+            until = self._since + self._patience
         else:
             until = min(self._said_at + settings.fallback_heartbeat, self._silent_until())
         wheel.watch(self, max(until - wheel.now, 0))
@@ -268,6 +334,7 @@ class HttpSocket:
     def _end(self) -> None:
         self._pending.clear()
         self._services.wheel.forget(self)
+        self._absence.remove(self)
         self._forget(self)
 
     def _wake(self) -> None:
