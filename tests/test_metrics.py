@@ -24,8 +24,16 @@ from seeded import Seeded
 from sockets.client import PusherSocket, dial
 
 TOKEN = "a-token-for-metrics"
-SILENT = {"watchlists", "cache_ttl", "max_cached_channels", "webhook_batches", "subscription_error_frames", "leaves_per_second",
-          "max_topic_members"}  # fmt: skip
+SILENT = {
+    "watchlists",
+    "cache_ttl",
+    "max_cached_channels",
+    "webhook_batches",
+    "subscription_error_frames",
+    "leaves_per_second",
+    "max_topic_members",
+}
+"""What refuses nothing."""
 
 
 def metrics(server: Running, token: str | None = TOKEN) -> str:

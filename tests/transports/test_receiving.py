@@ -11,6 +11,7 @@ from hubbub.hub.hub import Hub
 from hubbub.node.node import Node
 from hubbub.session.doors import Doors, Opening
 from hubbub.settings import AppSettings, Settings
+from hubbub.transports.absence import Absence
 from hubbub.transports.httpsocket import HttpSocket
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.receiving import CUT, STREAM, Receiving
@@ -40,7 +41,8 @@ async def test_a_client_that_reads_nothing_is_cut_off() -> None:
     forgotten = asyncio.Event()
     welcomed = asyncio.Event()
     cut = asyncio.Event()
-    socket = HttpSocket(given, Opening("key", {}, is_secure=False), lambda _: forgotten.set())
+    absence = Absence(given.doors, given.wheel, ())
+    socket = HttpSocket(given, Opening("key", {}, is_secure=False), absence, lambda _: forgotten.set())
     stream = Receiving(socket, STREAM)
     socket.attach(stream)
     written: list[Message] = []
