@@ -144,8 +144,9 @@ async def test_events_beyond_the_limit_are_dropped_and_counted(
     webhooks = await open_webhooks(to(stuck, 1), to(other, 2), webhook_backlog=20)
     await webhooks.record(APP, said("private-a", 0))
     await stuck.next()
+    assert len(await other.events(1)) == 1
     for number in range(1, 31):
         await webhooks.record(APP, said("private-a", number))
-    assert len(await other.events(31)) == 31
+        assert len(await other.events(1)) == 1  # one after the other, or this one might have too many waiting as well
     assert webhooks.tally.dropped == 10
     assert "20 events wait, new ones are dropped" in caplog.text
