@@ -83,11 +83,17 @@ for (const client of clients) {
     const topic = topicOf(unique('room'));
     const [leaver, stayer] = [await connected(t, client), await connected(t, client)];
     const [left, stayed] = [await joined(leaver, topic), await joined(stayer, topic)];
-    const closed = bounded('no close', (resolve) => left.onClose(resolve));
-    assert.deepEqual(await answer(left.leave()), ['ok', {}]);
-    await closed;
     const messages = [];
     leaver.onMessage((message) => message.topic === topic && messages.push(message.event));
+    const closed = bounded('no close', (resolve) => left.onClose(resolve));
+    // phoenix.js answers its own leave at once: only the server's close tells that the server has obeyed.
+    const gone = bounded('no phx_close', (resolve) => leaver.onMessage((message) => {
+      if (message.topic === topic && message.event === 'phx_close') resolve();
+    }));
+    assert.deepEqual(await answer(left.leave()), ['ok', {}]);
+    await closed;
+    await gone;
+    messages.length = 0;
     await answer(stayed.push('said', {}));
     await fenced(stayed);
     const back = await joined(leaver, topic);
