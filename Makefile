@@ -25,7 +25,7 @@ serve: .venv/serve.stamp
 	$(BIN)/hubbub serve --demo --show-keys
 
 test: lint $(CLIENTS)/.stamp $(CLIENT)/.stamp postgresql chromium
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check
@@ -47,8 +47,9 @@ $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hubbub needs Python 3.11: make PYTHON=…")'
 	$(PYTHON) -m venv --clear .venv
 
-# `--no-build-isolation`: the build backend is pinned too, not fetched anew into a hidden environment.
-.venv/serve.stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/pip
+# `--no-build-isolation`: the build backend is pinned too, not fetched anew into a hidden environment. What is compiled
+# is optional: without a compiler, or Python's headers, the same runs in Python, slower.
+.venv/serve.stamp: requirements.txt requirements-build.txt pyproject.toml $(wildcard src/hubbub/native/*.[ch]) | $(BIN)/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-build.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/pip check
