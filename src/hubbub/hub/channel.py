@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
 from hubbub.messages import Fact
+from hubbub.native import write_all
 
 LARGEST_WRITE = 65_536
 """Bytes that are joined for one write. What a kernel's buffer takes at once needs no room in ours."""
@@ -32,22 +33,14 @@ class Batch:
 
     def write(self, most: int) -> int:
         """Write to at most `most` of those left; give how many that were."""
-        start = self.position
-        part = self.audience if most >= len(self.audience) and not start else self.audience[start : start + most]
-        self.position = start + len(part)
-        left = iter(part if not self.gone else [connection for connection in part if connection not in self.gone])
-        frames = self.frames
-        while True:
-            try:
-                for connection in left:
-                    connection.write(frames)
-            except Exception as error:  # noqa: BLE001 - it is passed on, to be logged
-                # It promised not to. One that breaks its promise must not silence the others.
-                refusal = INTERNAL()
-                refusal.__cause__ = error
-                connection.close(refusal)
-            else:
-                return len(part)
+        start, audience = self.position, self.audience
+        self.position = stop = min(start + most, len(audience))
+        if self.gone:
+            part = [connection for connection in audience[start:stop] if connection not in self.gone]
+            write_all(part, 0, len(part), self.frames, _close)
+        else:
+            write_all(audience, start, stop, self.frames, _close)
+        return stop - start
 
     @property
     def is_done(self) -> bool:
@@ -161,6 +154,13 @@ class Channel:
                         self._batches.append(Batch(rest, [connection], None))
                 joined = part[0][0] if len(part) == 1 else b"".join([frame for frame, _ in part])
                 self._batches.append(Batch(joined, everyone, gone or None))
+
+
+def _close(connection: Connection, error: Exception) -> None:
+    """Close a connection that broke its promise not to raise: it must not silence the others."""
+    refusal = INTERNAL()
+    refusal.__cause__ = error  # passed on, to be logged
+    connection.close(refusal)
 
 
 def _parts(frames: list[Framed]) -> Iterator[list[Framed]]:

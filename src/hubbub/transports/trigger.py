@@ -5,6 +5,7 @@ acceptable or wholly refused.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from hubbub.errors import (
     Refusal,
 )
 from hubbub.settings import AppSettings
-from hubbub.transports.request import Parameters
+from hubbub.transports.request import NO_PARAMETERS, Parameters
 
 _SOCKET_ID: Final = re.compile(r"\d+\.\d+", re.ASCII)
 _SHOWN: Final = 256
@@ -55,6 +56,23 @@ class _Batch(msgspec.Struct):
     batch: list[_Body] | None = None
 
 
+class _Usual(msgspec.Struct):
+    """What libraries send: all that must be there is, and the data is text."""
+
+    name: str
+    data: str
+    channels: list[str] | None = None
+    channel: str | None = None
+    socket_id: str | None = None
+    info: str | None = None
+
+
+class _UsualBatch(msgspec.Struct):
+    batch: list[_Usual]
+
+
+_usual_decoder = msgspec.json.Decoder(_Usual)
+_usual_batch_decoder = msgspec.json.Decoder(_UsualBatch)
 _body_decoder = msgspec.json.Decoder(_Body)
 _batch_decoder = msgspec.json.Decoder(_Batch)
 _data_decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
@@ -64,6 +82,11 @@ T = TypeVar("T")
 
 def trigger(body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
     """Read the body of `POST /events`; what it leaves out may stand in the query. Raises the 400 or 413 that fits."""
+    if (usual := _usual(body, _usual_decoder)) is not None and (usual.channels or usual.channel is not None):
+        if query is not NO_PARAMETERS:
+            usual.socket_id = query.get("socket_id") if usual.socket_id is None else usual.socket_id
+            usual.info = query.get("info") if usual.info is None else usual.info
+        return _checked(usual, usual.data, settings)
     given = _read(body, _body_decoder) if body else _Body()
     if given.channels is None and given.channel is None:
         given.channels, given.channel = query.list("channels"), query.get("channel")
@@ -85,7 +108,8 @@ def raw_trigger(channel: str, body: bytes, query: Parameters, settings: AppSetti
 
 def batch(body: bytes, settings: AppSettings) -> list[Trigger]:
     """Read the body of `POST /batch_events`. Raises the 400 or 413 that fits the first event at fault."""
-    events = _read(body, _batch_decoder).batch
+    usual = _usual(body, _usual_batch_decoder)
+    events: Sequence[_Body | _Usual] | None = usual.batch if usual is not None else _read(body, _batch_decoder).batch
     if events is None:
         raise REQUIRED(name="batch")
     if len(events) > settings.max_batch_events:
@@ -94,7 +118,9 @@ def batch(body: bytes, settings: AppSettings) -> list[Trigger]:
         if event.channel is None:
             raise REQUIRED(name="channel")
         event.channels = None
-    return [_checked(event, _text(event.data), settings) for event in events]
+    return [
+        _checked(event, event.data if isinstance(event.data, str) else _text(event.data), settings) for event in events
+    ]
 
 
 def attributes(info: str | None) -> frozenset[str]:
@@ -102,14 +128,14 @@ def attributes(info: str | None) -> frozenset[str]:
     return frozenset(filter(None, map(str.strip, info.split(",")))) if info else frozenset()
 
 
-def _checked(given: _Body, data: str | None, settings: AppSettings) -> Trigger:
+def _checked(given: _Body | _Usual, data: str | None, settings: AppSettings) -> Trigger:
     name = given.name
     if name is None:
         raise REQUIRED(name="name")
     if data is None:
         raise REQUIRED(name="data")
     if given.channels is not None:
-        channels = tuple(dict.fromkeys(given.channels))
+        channels = tuple(given.channels if len(given.channels) == 1 else dict.fromkeys(given.channels))
     elif given.channel is not None:
         channels = (given.channel,)
     else:
@@ -145,6 +171,14 @@ def _text(raw: Raw) -> str | None:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise _unreadable(error) from None
     return value if isinstance(value, str) else bytes(raw).decode()
+
+
+def _usual(body: bytes, decoder: msgspec.json.Decoder[T]) -> T | None:
+    """Read what is as usual; None for anything else, which may be right or wrong."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def _read(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -6,7 +6,6 @@ know what messages mean; that is the session's.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
@@ -33,6 +32,7 @@ from hubbub.errors import (
     Refusal,
 )
 from hubbub.messages import Refused
+from hubbub.native import Outlet
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Version
 from hubbub.session.doors import Opening
@@ -42,6 +42,7 @@ from hubbub.session.session import Session
 from hubbub.transports.ending import hang_up
 from hubbub.transports.frames import PHOENIX, PUSHER
 from hubbub.transports.handshake import Handshake, first, parameters, token_of
+from hubbub.transports.outlet import outlet
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
@@ -52,10 +53,6 @@ LONGEST_REASON: Final = 123
 
 _logger = logging.getLogger("hubbub.websocket")
 _logger.setLevel(logging.WARNING)  # the library tells of every connection that closes
-
-
-def _discard(_data: bytes) -> None:
-    """Take what is written to a connection that is being closed."""
 
 
 class WebSocket(asyncio.Protocol):
@@ -98,15 +95,14 @@ class WebSocket(asyncio.Protocol):
         self._early: bytearray | None = None  # what comes before it is known whether the client may come in
         self._heard_at = services.wheel.now
         self.slot = 0
-        self.write: Callable[[bytes], object] = _discard
+        self.write: Outlet
 
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the request."""
         self._transport = transport
-        # The very method of the transport: a Python frame in between would cost a tenth of a delivery.
-        self.write = transport.write
+        self.write = outlet(transport)
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
         self._services.wheel.watch(self, self._services.settings.head_timeout)
 
@@ -130,13 +126,13 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends no more: a WebSocket has no half-open state, so the transport closes."""
-        self.write = _discard
+        self.write.shut()
         self._protocol.receive_eof()
         self._send()
 
     def pause_writing(self) -> None:
         """Give up a client that reads too slowly: the transport holds more bytes than the limit."""
-        self.write = _discard
+        self.write.shut()
         self._is_closing = True
         self.close(TOO_SLOW(limit=self._services.settings.max_backlog_bytes))
 
@@ -145,7 +141,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave everything."""
-        self.write = _discard
+        self.write.shut()
         self._services.wheel.forget(self)
         self._state.connections.discard(self)
         # The library's parser is a generator that holds its protocol, and its errors hold the parser: cycles that only
@@ -356,11 +352,12 @@ class WebSocket(asyncio.Protocol):
             if not data:
                 self._end()
             elif not self._is_closed:
-                transport.write(data)
+                # What is discarded is for the hub's and the session's ears; the last frames go out all the same.
+                (transport.write if self.write.is_shut else self.write)(data)
         if self._protocol.close_expected():
             # Whatever else, pongs to one who does not read them among it, would come after the close.
             self._is_closed = True
-            self.write = _discard
+            self.write.shut()
 
     def _close(self, code: int, reason: str) -> None:
         if self._transport.is_closing():
@@ -376,7 +373,7 @@ class WebSocket(asyncio.Protocol):
 
     def _end(self) -> None:
         """Hang up, and write no more."""
-        self.write = _discard
+        self.write.shut()
         hang_up(self._transport, self, self._services)
 
     def _expire(self) -> None:

@@ -1,0 +1,23 @@
+"""What is worth compiling: writing the same bytes to many sockets, and reading frames.
+
+The compiled module is optional: without it, or with HUBBUB_PURE in the environment, the same names are Python's. Knows
+bytes and transports; does not know what is in them.
+"""
+
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING or os.environ.get("HUBBUB_PURE"):
+    from hubbub.native.pure import Outlet, plain_post, write_all
+    from hubbub.native.pure_frames import Frames
+else:
+    try:
+        from hubbub.native._native import Frames, Outlet, plain_post, write_all
+    except ImportError:
+        from hubbub.native.pure import Outlet, plain_post, write_all
+        from hubbub.native.pure_frames import Frames
+
+IS_COMPILED: Final = Outlet.__module__ == "hubbub.native._native"
+"""Whether the names here are those of the compiled module."""
+
+__all__ = ["IS_COMPILED", "Frames", "Outlet", "plain_post", "write_all"]
