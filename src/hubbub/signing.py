@@ -25,7 +25,10 @@ def _keyed(secret: str) -> hmac.HMAC:
 
 def is_signature(secret: str, text: str | bytes, signature: str) -> bool:
     """Tell in constant time whether `signature` is the signature of `text` under `secret`."""
-    return hmac.compare_digest(sign(secret, text).encode(), signature.encode("utf-8", "replace"))
+    expected = sign(secret, text)
+    if signature.isascii():
+        return hmac.compare_digest(expected, signature)
+    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
 
 def channel_text(socket_id: str, channel: str, channel_data: str | None = None) -> str:

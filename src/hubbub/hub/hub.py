@@ -34,7 +34,10 @@ class Hub:
 
     def open(self, app_id: str, socket_id: str, connection: Connection) -> None:
         """Let a connection be found by its socket id."""
-        self._connections.setdefault(app_id, {})[socket_id] = connection
+        connections = self._connections.get(app_id)
+        if connections is None:
+            connections = self._connections[app_id] = {}
+        connections[socket_id] = connection
 
     def close(self, app_id: str, socket_id: str) -> None:
         """Forget a connection, which must have left its channels."""
@@ -45,7 +48,8 @@ class Hub:
 
     def connection(self, app_id: str, socket_id: str) -> Connection | None:
         """Find a connection of this process."""
-        return self._connections.get(app_id, {}).get(socket_id)
+        connections = self._connections.get(app_id)
+        return connections.get(socket_id) if connections is not None else None
 
     def connection_count(self, app_id: str) -> int:
         """Count the connections of an application here."""
@@ -60,7 +64,9 @@ class Hub:
 
     def add(self, app_id: str, name: str, connection: Connection, user_id: str | None = None) -> None:
         """Subscribe a connection, which is not subscribed yet."""
-        channels = self._channels.setdefault(app_id, {})
+        channels = self._channels.get(app_id)
+        if channels is None:
+            channels = self._channels[app_id] = {}
         channel = channels.get(name)
         if channel is None:
             channel = channels[name] = Channel(name)
@@ -80,7 +86,8 @@ class Hub:
 
     def deliver(self, app_id: str, fact: Fact, exclude: Connection | None = None) -> None:
         """Send a fact to all subscribers here of its channel but one, soon, in the order of these calls."""
-        channel = self.channel(app_id, fact.channel)
+        channels = self._channels.get(app_id)
+        channel = channels.get(fact.channel) if channels is not None else None
         if channel is not None and channel.put(fact, exclude):
             if not self._ready:
                 self._schedule(self._turn)
