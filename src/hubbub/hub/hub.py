@@ -29,6 +29,7 @@ class Hub:
         self._connections: dict[str, dict[str, Connection]] = {}
         self._channels: dict[str, dict[str, Channel]] = {}
         self._ready: deque[Channel] = deque()
+        self._put = 0  # facts since the last turn
 
     # Connections
 
@@ -88,6 +89,7 @@ class Hub:
         """Send a fact to all subscribers here of its channel but one, soon, in the order of these calls."""
         channels = self._channels.get(app_id)
         channel = channels.get(fact.channel) if channels is not None else None
+        self._put += 1
         if channel is not None and channel.put(fact, exclude):
             if not self._ready:
                 self._schedule(self._turn)
@@ -101,7 +103,9 @@ class Hub:
                 channel.write(most=2**31)
 
     def _turn(self) -> None:
-        left = self._slice_size
+        # One turn of the loop reads all that has come, thousands of clients' events maybe: to write less than came in
+        # would let it pile up without end.
+        left, self._put = max(self._slice_size, self._put), 0
         ready = self._ready
         while ready and left > 0:
             channel = ready.popleft()
