@@ -7,13 +7,14 @@ CLIENTS := tests/clients/node_modules
 CLIENT := client/js/node_modules
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/hubbub.conf
 
-.PHONY: help serve test lint docs client clean postgresql chromium
+.PHONY: help serve test lint docs client clean speed postgresql chromium valgrind
 
 help:
 	@echo "make serve   install, migrate, create example data, serve on 127.0.0.1:4000"
 	@echo "make test    lint, types, and every test, the stock clients included"
 	@echo "make lint    ruff and mypy alone"
 	@echo "make docs    write docs/settings.md from the table of settings"
+	@echo "make speed   count what a publish, a delivery and a connection cost, in instructions"
 	@echo "make client  build the JavaScript client that /js/pusher.js serves, after a change in client/js"
 	@echo "make clean   remove what the others installed; var/, the data, stays"
 
@@ -24,7 +25,7 @@ serve: .venv/serve.stamp
 	$(BIN)/hubbub seed
 	$(BIN)/hubbub serve --demo --show-keys
 
-test: lint $(CLIENTS)/.stamp $(CLIENT)/.stamp postgresql chromium
+test: lint $(CLIENTS)/.stamp $(CLIENT)/.stamp postgresql chromium valgrind
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/test.stamp
@@ -94,3 +95,17 @@ chromium:
 	else \
 		echo "Chromium is not installed: the tests that need it will be skipped"; \
 	fi
+
+valgrind:
+	@if command -v valgrind >/dev/null; then \
+		exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update --quiet && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends valgrind libc6-dev; \
+	else \
+		echo "valgrind is not installed: the tests that need it will be skipped"; \
+	fi
+
+# What each case needs, counted in instructions and calls of the kernel; `make speed RENEW=renew` keeps it as the limits.
+speed: .venv/test.stamp valgrind
+	PYTHONPATH=tests $(BIN)/python -m speed $(RENEW)

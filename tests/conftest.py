@@ -48,6 +48,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "openssl": _program("openssl"),
     "postgresql": postgres.missing_server,
     "postgresql programs": postgres.missing_programs,
+    "valgrind": _program("valgrind"),
 }
 """What a test may need of the machine, each with a look that tells what is missing."""
 

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "webhooks": PURE | {"apps", "node", "settings"},
     "conformance": {"channels", "signing"},
     "bench": {"signing"},
-    "node": PURE | {"hub", "engine"},
+    "node": PURE | {"hub", "engine", "eager"},
     "session": PURE | {"hub", "protocols", "node", "apps", "eager", "accounts", "tally"},
     "transports": PURE | {"native", "hub", "protocols", "session", "node", "apps", "settings", "eager", "tally"},
     "demo": PURE | {"session", "apps", "accounts", "settings"},
@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "api": PURE | {"accounts", "apps", "protocols", "settings", "webhooks"},
     "web": {"demo"},
     "server": {"*"},
-    "cli": PURE | {"accounts", "apps", "bench", "conformance", "reference", "seed", "server", "settings", "store", "webhooks"},
+    "cli": PURE
+    | {"accounts", "apps", "bench", "conformance", "reference", "seed", "server", "settings", "store", "webhooks"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -28,32 +28,30 @@ class Kind(Enum):
     ENCRYPTED = "encrypted"
     USER = "user"
 
-    @property
-    def needs_auth(self) -> bool:
+    def __init__(self, value: str) -> None:
+        self.needs_auth = value in ("private", "presence", "encrypted")
         """Whether a subscription must be signed with the application's secret."""
-        return self in (Kind.PRIVATE, Kind.PRESENCE, Kind.ENCRYPTED)
-
-    @property
-    def takes_client_events(self) -> bool:
+        self.takes_client_events = value in ("private", "presence")
         """Whether clients may talk to each other here.
 
         Encrypted channels are left out: the server cannot tell ciphertext from plaintext, and every official library
         refuses to send there.
         """
-        return self in (Kind.PRIVATE, Kind.PRESENCE)
+
+
+# To name a member of an Enum takes 50 ns, a third of what it takes to find one here.
+_PRIVATE, _ENCRYPTED, _PRESENCE, _USER, _PUBLIC = Kind.PRIVATE, Kind.ENCRYPTED, Kind.PRESENCE, Kind.USER, Kind.PUBLIC
 
 
 def kind_of(name: str) -> Kind:
     """Give the kind of the channel called `name`, valid or not."""
-    if name.startswith("private-encrypted-"):
-        return Kind.ENCRYPTED
     if name.startswith("private-"):
-        return Kind.PRIVATE
+        return _ENCRYPTED if name.startswith("private-encrypted-") else _PRIVATE
     if name.startswith("presence-"):
-        return Kind.PRESENCE
+        return _PRESENCE
     if name.startswith(USER_PREFIX):
-        return Kind.USER
-    return Kind.PUBLIC
+        return _USER
+    return _PUBLIC
 
 
 def is_cache(name: str) -> bool:

@@ -6,9 +6,20 @@ a task and a turn of the loop several times that.
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
-from typing import Any
+from typing import Any, Final, cast
+
+
+class _Done:
+    def __await__(self) -> Generator[Any, Any, None]:
+        return _NOTHING
+
+
+_NOTHING: Final = cast("Generator[Any, Any, None]", iter(()))
+
+DONE: Final[Awaitable[None]] = _Done()
+"""What is given where something might have to be awaited, and nothing has: a coroutine of its own costs 0.3 µs."""
 
 
 def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:

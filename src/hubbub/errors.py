@@ -86,6 +86,7 @@ STORE_UNAVAILABLE = Reason(4100, 503, "The server cannot look up applications at
 PONG_NOT_RECEIVED = Reason(4201, 408, "Pong reply not received in time")
 INACTIVE = Reason(4202, 408, "Closed after inactivity")
 MESSAGE_TOO_LARGE = Reason(1009, 413, "The message exceeds the allowed maximum ({limit} bytes)")
+DEFLATE_INVALID = Reason(1007, 400, "The compressed data of the message is broken")
 INTERRUPTED = Reason(1002, 408, "Connection interrupted")
 STILL_OPEN = Reason(2010, 409, "Another connection still open")
 

@@ -220,6 +220,16 @@ class Settings(BaseSettings):
     fanout_slice: Count = Field(
         256, description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one."
     )
+    deflate: bool = Field(
+        False,
+        description="Clients that offer `permessage-deflate` get large messages compressed, and may compress theirs.",
+    )
+    deflate_threshold: Bytes = Field(
+        256, description="Bytes from which on a message is compressed. Smaller ones gain too little."
+    )
+    deflate_level: int = Field(
+        6, ge=1, le=9, description="How hard zlib tries, from 1, the quickest, to 9, the smallest."
+    )
     metrics_token: SecretStr | None = Field(
         None,
         min_length=8,
@@ -320,7 +330,7 @@ def load(**flags: Any) -> Settings:
     Raises ConfigurationError, one line per fault, without the values: they may be secrets.
     """
     unknown = [
-        name for name in os.environ if name.startswith("HUBBUB_") and name != "HUBBUB_CONFIG" and not _is_setting(name)
+        name for name in os.environ if name.startswith("HUBBUB_") and name not in _NO_SETTINGS and not _is_setting(name)
     ]
     if unknown:
         raise ConfigurationError("\n".join(f"{name} is not a setting" for name in sorted(unknown)))
@@ -343,6 +353,9 @@ def variable(location: tuple[int | str, ...]) -> str:
     """Give the environment variable of the setting at `location`, a path such as `("app", "key")`."""
     return "_".join(["HUBBUB", *(str(part).upper() for part in location)])
 
+
+_NO_SETTINGS = frozenset(("HUBBUB_CONFIG", "HUBBUB_PURE"))
+"""Variables that are read before there are settings: where they are, and whether the compiled module is left out."""
 
 _KUBERNETES = re.compile(r"HUBBUB_(SERVICE_(HOST|PORT)|PORT_\d)")
 """Variables that Kubernetes makes for a service called hubbub."""

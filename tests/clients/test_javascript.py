@@ -10,6 +10,7 @@ from running import Running
 FILES = sorted(path.name for path in HERE.glob("*.test.mjs"))
 
 SETTINGS: dict[str, dict[str, object]] = {
+    "deflate.test.mjs": {"deflate": True},
     "users.test.mjs": {"app_watchlists": True, "app_subscription_counts": True},
 }
 """Those of the server for files that need one of their own."""

@@ -17,6 +17,8 @@ from hubbub.messages import (
 class Hesitant(Memory):
     """An engine that answers after a while, as one on a network does, and each time after another."""
 
+    is_alone = False
+
     def __init__(self, seed: int = 7) -> None:
         super().__init__()
         self._random = random.Random(seed)
@@ -78,6 +80,8 @@ class Hesitant(Memory):
 
 class Failing(Memory):
     """An engine that refuses the calls of a name."""
+
+    is_alone = False
 
     def __init__(self, *names: str) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from hubbub.cli import apps, organizations, tokens, users, webhooks
 from hubbub.cli.asking import ask_store, database_url
+from hubbub.cli.bench import bench
 from hubbub.cli.conformance import conformance
 from hubbub.cli.printing import OPTIONS, REFUSED, print_fields, print_table
 
@@ -136,6 +137,7 @@ def settings(
 
 
 commands.command()(conformance)
+commands.command()(bench)
 commands.add_typer(apps.commands, name="app")
 commands.add_typer(organizations.commands, name="org")
 commands.add_typer(users.commands, name="user")

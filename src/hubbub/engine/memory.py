@@ -25,6 +25,8 @@ SWEPT: Final = 100
 class Memory:
     """A cluster of one. `clock` gives seconds that never go back."""
 
+    is_alone = True
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._channels: dict[str, dict[str, Members]] = {}

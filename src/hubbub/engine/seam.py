@@ -13,7 +13,7 @@ import msgspec
 from hubbub.messages import Envelope, Event, Member
 
 
-class Transition(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """What a node's `enter` or `leave` changed in the cluster.
 
     `channel`: it became occupied, or vacated. `member`: who appeared, or is gone, as the cluster knew it.
@@ -23,7 +23,7 @@ class Transition(msgspec.Struct, frozen=True):
     member: Member | None = None
 
 
-class Cached(msgspec.Struct, frozen=True):
+class Cached(msgspec.Struct, frozen=True, gc=False):
     """What a cache channel shows to who comes later, and for how many seconds more, at least 1."""
 
     event: Event
@@ -32,6 +32,9 @@ class Cached(msgspec.Struct, frozen=True):
 
 class Engine(Protocol):
     """What a node asks of the cluster. Any call may raise STORE_UNAVAILABLE when the cluster cannot be reached."""
+
+    is_alone: bool
+    """Whether there can be no other node, so that nothing need be published."""
 
     async def start(self, receive: Callable[[Envelope], None]) -> None:
         """Begin; `receive` gets what other nodes publish on the topics this node subscribes to."""

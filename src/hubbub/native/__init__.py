@@ -8,16 +8,16 @@ import os
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING or os.environ.get("HUBBUB_PURE"):
-    from hubbub.native.pure import Outlet, plain_post, write_all
+    from hubbub.native.pure import Outlet, plain_post, sealed, write_all
     from hubbub.native.pure_frames import Frames
 else:
     try:
-        from hubbub.native._native import Frames, Outlet, plain_post, write_all
+        from hubbub.native._native import Frames, Outlet, plain_post, sealed, write_all
     except ImportError:
-        from hubbub.native.pure import Outlet, plain_post, write_all
+        from hubbub.native.pure import Outlet, plain_post, sealed, write_all
         from hubbub.native.pure_frames import Frames
 
 IS_COMPILED: Final = Outlet.__module__ == "hubbub.native._native"
 """Whether the names here are those of the compiled module."""
 
-__all__ = ["IS_COMPILED", "Frames", "Outlet", "plain_post", "write_all"]
+__all__ = ["IS_COMPILED", "Frames", "Outlet", "plain_post", "sealed", "write_all"]

@@ -3,8 +3,9 @@
 Knows transports, not what is written to them.
 """
 
+import re
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 
 class Writer(Protocol):
@@ -84,3 +85,27 @@ def plain_post(data: bytes, most_head: int, most_body: int) -> tuple[bytes, byte
     `most_body`; it asks for the connection to be kept.
     """
     return None
+
+
+Sealed = tuple[str, bool, bytes, str, int, str, str]
+
+# Sorted, nothing escaped, no more and no less: what is signed is what stands there, with a line's end for the `?`.
+_SEALED: Final = re.compile(
+    rb"/apps/(?P<app>[-A-Za-z0-9._~:\]@!$'()*,;]{1,512})/(?P<what>events|batch_events)"
+    rb"\?(?P<query>auth_key=(?P<key>[-A-Za-z0-9._~:\]@!$'()*,;]{1,512})&auth_timestamp=(?P<time>[0-9]{1,11})"
+    rb"&auth_version=1\.0&body_md5=(?P<md5>[0-9a-f]{32}))&auth_signature=(?P<signature>[0-9a-f]{64})"
+)
+
+
+def sealed(target: bytes) -> Sealed | None:
+    """Read the target of a publish as all of Pusher's libraries sign it; None for one that is written otherwise.
+
+    Gives the application's id, whether it is a batch, what was signed, the key, the timestamp, and the MD5 and the
+    signature in hex. Reading it as a query, which may be written in many ways, costs five times as much.
+    """
+    read = _SEALED.fullmatch(target)
+    if read is None:
+        return None
+    app, what, query, key, time, md5, signature = read.groups()
+    signed = b"POST\n%s\n%s" % (target[: read.start("query") - 1], query)
+    return app.decode(), what == b"batch_events", signed, key.decode(), int(time), md5.decode(), signature.decode()

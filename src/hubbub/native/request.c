@@ -16,6 +16,9 @@ static unsigned char name_letters[256];
 /* What a target may hold: RFC 3986's unreserved, reserved without `#`, and `%`. */
 static unsigned char is_target[256];
 
+/* What a parameter may hold that is the same unescaped; what numbers and digests are written with. */
+static unsigned char is_plain[256], is_digit[256], is_hex[256];
+
 static void fill(void) {
     for (const char *at = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"; *at; at++)
         name_letters[(unsigned char)*at] = (unsigned char)*at;
@@ -25,6 +28,12 @@ static void fill(void) {
     }
     for (const char *at = "0123456789-._~:/?[]@!$&'()*+,;=%"; *at; at++)
         is_target[(unsigned char)*at] = 1;
+    for (const char *at = "0123456789abcdef"; *at; at++)
+        is_hex[(unsigned char)*at] = 1;
+    for (int digit = '0'; digit <= '9'; digit++)
+        is_digit[digit] = 1;
+    for (int letter = 0; letter < 256; letter++)
+        is_plain[letter] = is_target[letter] && strchr("%+&=?/[", letter) == NULL;
 }
 
 /* What changes how a request is read, or what is answered before it is; of `connection`, all but keep-alive. */
@@ -122,7 +131,79 @@ static PyObject *plain_post(PyObject *Py_UNUSED(module), PyObject *const *args, 
     return Py_BuildValue("(y#y#)", data + 5, target_end - 5, data + at, length);
 }
 
+/* Move `at` past `text`; false when something else stands there. */
+static int passes(const char **at, const char *end, const char *text) {
+    size_t size = strlen(text);
+    if ((size_t)(end - *at) < size || memcmp(*at, text, size) != 0)
+        return 0;
+    *at += size;
+    return 1;
+}
+
+/* Move `at` past what is allowed, by `set`; false when that is less than `least` or more than `most` letters. */
+static int takes(const char **at, const char *end, const unsigned char *set, Py_ssize_t least, Py_ssize_t most) {
+    const char *start = *at;
+    while (*at < end && set[(unsigned char)**at] && *at - start <= most)
+        (*at)++;
+    return *at - start >= least && *at - start <= most;
+}
+
+static PyObject *sealed(PyObject *Py_UNUSED(module), PyObject *target) {
+    if (!PyBytes_CheckExact(target)) {
+        PyErr_SetString(PyExc_TypeError, "sealed takes bytes");
+        return NULL;
+    }
+    const char *text = PyBytes_AS_STRING(target), *at = text, *end = at + PyBytes_GET_SIZE(target);
+    if (!passes(&at, end, "/apps/"))
+        Py_RETURN_NONE;
+    const char *app = at;
+    if (!takes(&at, end, is_plain, 1, 512))
+        Py_RETURN_NONE;
+    const char *app_end = at;
+    int is_batch = passes(&at, end, "/batch_events?");
+    if (!is_batch && !passes(&at, end, "/events?"))
+        Py_RETURN_NONE;
+    const char *query = at;
+    if (!passes(&at, end, "auth_key="))
+        Py_RETURN_NONE;
+    const char *key = at;
+    if (!takes(&at, end, is_plain, 1, 512))
+        Py_RETURN_NONE;
+    const char *key_end = at;
+    if (!passes(&at, end, "&auth_timestamp="))
+        Py_RETURN_NONE;
+    const char *time = at;
+    if (!takes(&at, end, is_digit, 1, 11))
+        Py_RETURN_NONE;
+    long long seconds = 0;
+    for (const char *digit = time; digit < at; digit++)
+        seconds = seconds * 10 + (*digit - '0');
+    if (!passes(&at, end, "&auth_version=1.0&body_md5="))
+        Py_RETURN_NONE;
+    const char *md5 = at;
+    if (!takes(&at, end, is_hex, 32, 32))
+        Py_RETURN_NONE;
+    const char *signed_end = at;
+    if (!passes(&at, end, "&auth_signature="))
+        Py_RETURN_NONE;
+    const char *signature = at;
+    if (!takes(&at, end, is_hex, 64, 64) || at != end)
+        Py_RETURN_NONE;
+    Py_ssize_t path_size = query - 1 - text, query_size = signed_end - query;
+    PyObject *message = PyBytes_FromStringAndSize(NULL, 5 + path_size + 1 + query_size);
+    if (message == NULL)
+        return NULL;
+    char *to = PyBytes_AS_STRING(message);
+    memcpy(to, "POST\n", 5);
+    memcpy(to + 5, text, path_size);
+    to[5 + path_size] = '\n';
+    memcpy(to + 5 + path_size + 1, query, query_size);
+    return Py_BuildValue("(s#ONs#Ls#s#)", app, (Py_ssize_t)(app_end - app), is_batch ? Py_True : Py_False, message, key,
+                         (Py_ssize_t)(key_end - key), seconds, md5, (Py_ssize_t)32, signature, (Py_ssize_t)64);
+}
+
 PyMethodDef request_functions[] = {
+    {"sealed", sealed, METH_O, "See hubbub.native.pure.sealed."},
     {"plain_post", (PyCFunction)(void (*)(void))plain_post, METH_FASTCALL, "See hubbub.native.pure.plain_post."},
     {NULL, NULL, 0, NULL},
 };

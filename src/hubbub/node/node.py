@@ -7,13 +7,13 @@ the hub changes, so that nothing comes between joining the hub and saying "subsc
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from hubbub import eager
 from hubbub.channels import INTERNAL_PREFIX, Kind, is_cache, kind_of
 from hubbub.engine.seam import Cached, Engine, Transition
 from hubbub.errors import Refusal
-from hubbub.hub.channel import Channel
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
 from hubbub.messages import (
@@ -39,6 +39,8 @@ from hubbub.node.seam import Recorder
 
 MISS_SECONDS: Final = 10
 """Within which many who find a cache channel empty are told to webhooks as one."""
+
+NOTHING: Final = Transition()
 
 logger = logging.getLogger("hubbub.node")
 
@@ -74,25 +76,27 @@ class Node:
         self._counts.stop()
         await self._engine.stop()
 
-    async def publish(
+    def publish(
         self, app_id: str, event: Event, exclude: str | None = None, *, keep: int = 0, most_kept: int = 10_000
-    ) -> None:
+    ) -> Awaitable[None]:
         """Send an application's event to all subscribers of its channel in the cluster, all but the socket `exclude`.
 
-        A cache channel keeps it for `keep` seconds; `most_kept` channels of the application may.
+        A cache channel keeps it for `keep` seconds; `most_kept` channels of the application may. Gives eager.DONE when
+        nothing had to be waited for.
         """
         if keep and is_cache(event.channel):
-            # So that who joins meanwhile gets it once: as the kept one, or as a new one.
-            async with self._gates.of(app_id, event.channel):
-                await self._engine.remember(app_id, event, keep, most_kept)
-                await self._send(app_id, event, exclude)
-        else:
-            await self._send(app_id, event, exclude)
+            return self._keep_and_send(app_id, event, exclude, keep, most_kept)
+        return self._send(app_id, event, exclude)
 
-    async def relay(self, app_id: str, event: Event, socket_id: str, *, to_sender: bool = False) -> None:
-        """Send a client's event to the others in its channel, and where its protocol wants that, to itself."""
-        await self._record(app_id, event, socket_id=socket_id)
-        await self._send(app_id, event, None if to_sender else socket_id)
+    def relay(self, app_id: str, event: Event, socket_id: str, *, to_sender: bool = False) -> Awaitable[None]:
+        """Send a client's event to the others in its channel, and where its protocol wants that, to itself.
+
+        Gives eager.DONE when nothing had to be waited for.
+        """
+        exclude = None if to_sender else socket_id
+        if (recorder := self._recorder_of(app_id)) is not None:
+            return self._record_and_send(recorder, app_id, event, socket_id, exclude)
+        return self._send(app_id, event, exclude)
 
     async def join(
         self,
@@ -118,17 +122,21 @@ class Node:
                 members = await self._engine.members(app_id, channel)
             if member is not None:
                 members.setdefault(member.user_id, member)
-            kept = await self._engine.recall(app_id, channel) if is_cache(channel) else None
-            transition = await self._enter(app_id, channel, here, member, limit)
+            has_cache = is_cache(channel)
+            kept = await self._engine.recall(app_id, channel) if has_cache else None
+            transition = NOTHING
+            if here is None or (member is not None and member.user_id not in here.users):
+                transition = await self._enter(app_id, channel, member, limit, is_first=here is None)
             facts: list[Fact] = [Occupied(channel)] if transition.channel else []
             if transition.member is not None:
                 facts.append(MemberAdded(channel, transition.member))
             last: Event | CacheMissed | None = kept.event if kept is not None else None
-            if kept is None and is_cache(channel):
+            if has_cache and kept is None:
                 last = CacheMissed(channel)
                 if await self._is_first_miss(app_id, channel):
                     facts.append(last)
-            await self._record(app_id, *facts)
+            if facts and (recorder := self._recorder_of(app_id)) is not None:
+                await recorder.record(app_id, *facts)
             # From here to the reply nothing waits: no event can overtake it.
             self.hub.add(app_id, channel, connection, member.user_id if member is not None else None)
             if welcome is not None:
@@ -153,7 +161,7 @@ class Node:
             self.hub.remove(app_id, channel, connection)
             here = self.hub.channel(app_id, channel)
             gone = user_id if here is None or user_id not in here.users else None
-            transition = Transition()
+            transition = NOTHING
             if here is None or gone is not None:
                 try:
                     transition = await self._engine.leave(app_id, channel, vacates=here is None, user_id=gone)
@@ -165,7 +173,8 @@ class Node:
                 facts.append(MemberRemoved(channel, transition.member))
             if transition.channel:
                 facts.append(Vacated(channel))
-            await self._record(app_id, *facts)
+            if facts and (recorder := self._recorder_of(app_id)) is not None:
+                await recorder.record(app_id, *facts)
         if transition.member is not None:
             await self._publish_membership(app_id, MemberRemoved(channel, transition.member))
         if transition.channel:
@@ -212,17 +221,15 @@ class Node:
         return await self._engine.recall(app_id, channel)
 
     async def _enter(
-        self, app_id: str, channel: str, here: Channel | None, member: Member | None, limit: int
+        self, app_id: str, channel: str, member: Member | None, limit: int, *, is_first: bool
     ) -> Transition:
         """Tell the engine of the node's first subscriber in a channel, and of its first connection of a user."""
-        if here is not None and (member is None or member.user_id in here.users):
-            return Transition()
-        if here is None:
+        if is_first:
             await self._engine.subscribe(app_id, channel)
         try:
-            return await self._engine.enter(app_id, channel, occupies=here is None, member=member, limit=limit)
+            return await self._engine.enter(app_id, channel, occupies=is_first, member=member, limit=limit)
         except BaseException:
-            if here is None:
+            if is_first:
                 await self._engine.unsubscribe(app_id, channel)
             raise
 
@@ -242,19 +249,33 @@ class Node:
         except Refusal as refusal:
             logger.warning("a channel was not told its number of subscriptions: %s", refusal.message)
 
-    async def _record(self, app_id: str, *facts: Fact, socket_id: str = "") -> None:
-        if facts and self._recorder is not None and self._recorder.concerns(app_id):
-            await self._recorder.record(app_id, *facts, socket_id=socket_id)
+    def _recorder_of(self, app_id: str) -> Recorder | None:
+        """Give who writes down what happens in an application, if anybody does."""
+        recorder = self._recorder
+        return recorder if recorder is not None and recorder.concerns(app_id) else None
 
-    async def _send(self, app_id: str, event: Event, exclude: str | None) -> None:
+    async def _keep_and_send(self, app_id: str, event: Event, exclude: str | None, keep: int, most_kept: int) -> None:
+        # So that who joins meanwhile gets it once: as the kept one, or as a new one.
+        async with self._gates.of(app_id, event.channel):
+            await self._engine.remember(app_id, event, keep, most_kept)
+            await self._send(app_id, event, exclude)
+
+    async def _record_and_send(
+        self, recorder: Recorder, app_id: str, event: Event, socket_id: str, exclude: str | None
+    ) -> None:
+        await recorder.record(app_id, event, socket_id=socket_id)
+        await self._send(app_id, event, exclude)
+
+    def _send(self, app_id: str, event: Event, exclude: str | None) -> Awaitable[None]:
         self._deliver(app_id, event, exclude)
         if self._observers:
             self._tell(app_id, event)
-        await self._engine.publish(Envelope(app_id, event, exclude))
+        return eager.DONE if self._engine.is_alone else self._engine.publish(Envelope(app_id, event, exclude))
 
     async def _publish_count(self, app_id: str, channel: str, count: int) -> None:
         fact = Counted(channel, count)
-        await self._record(app_id, fact)
+        if (recorder := self._recorder_of(app_id)) is not None:
+            await recorder.record(app_id, fact)
         self.hub.deliver(app_id, fact)
         self._tell(app_id, fact)
         await self._announce(app_id, fact)
@@ -268,6 +289,8 @@ class Node:
 
     async def _announce(self, app_id: str, fact: Fact) -> None:
         """Tell other nodes of what stands already, here and in the engine: the caller must not take it for refused."""
+        if self._engine.is_alone:
+            return
         try:
             await self._engine.publish(Envelope(app_id, fact))
         except Refusal as refusal:

@@ -190,22 +190,25 @@ def pack(encoding: Encoding, key: str, fact: Fact | Reply, *, is_long: bool = Fa
     TypeError for replies: they carry the refs of one client.
     """
     match fact:
-        case Event(channel, name):
-            topic = topic_of(channel, key, is_long=is_long)
-            if is_reserved(name):
-                return b""  # a publisher may use the name, but these clients would obey it
-            if fact.is_binary and encoding.binary is not None and (frame := _broadcast(topic, name, fact.data)):
-                return encoding.binary(frame)
-            return _write(encoding, topic, name, _payload(fact))
-        case MemberAdded(channel, member):
-            diff = {"joins": presence({member.user_id: member}), "leaves": {}}
-        case MemberRemoved(channel, member):
-            diff = {"joins": {}, "leaves": presence({member.user_id: member})}
+        case Event():
+            return _event(encoding, topic_of(fact.channel, key, is_long=is_long), fact)
+        case MemberAdded():
+            diff = {"joins": presence({fact.member.user_id: fact.member}), "leaves": {}}
+        case MemberRemoved():
+            diff = {"joins": {}, "leaves": presence({fact.member.user_id: fact.member})}
         case CacheMissed() | Counted():
             return b""  # of Pusher's clients
         case _:
             raise TypeError(f"{type(fact).__name__} is not told to everyone")
-    return _write(encoding, topic_of(channel, key, is_long=is_long), "presence_diff", diff)
+    return _write(encoding, topic_of(fact.channel, key, is_long=is_long), "presence_diff", diff)
+
+
+def _event(encoding: Encoding, topic: str, event: Event) -> bytes:
+    if is_reserved(event.name):
+        return b""  # a publisher may use the name, but these clients would obey it
+    if event.is_binary and encoding.binary is not None and (frame := _broadcast(topic, event.name, event.data)):
+        return encoding.binary(frame)
+    return _write(encoding, topic, event.name, _payload(event))
 
 
 def reply(encoding: Encoding, to: Message, status: str, response: object) -> bytes:

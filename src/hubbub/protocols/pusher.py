@@ -4,7 +4,8 @@ Pure: knows JSON and Pusher's frames, not sockets, signatures or who may do what
 to a client except `pusher:error`, where it is an object: the strictest clients (Swift, .NET) insist on both.
 """
 
-from typing import Any, Final, TypeVar
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
@@ -59,26 +60,28 @@ ANSWERS_PINGS: Final = 5
 LARGEST_EXACT_INTEGER: Final = 2**53
 """Beyond it a JavaScript number is no longer the one that was signed."""
 
-T = TypeVar("T")
+PING: Final = Ping()
+PONG: Final = Pong()
+"""What `decode` gives for these: always the same."""
 
 
-class _Frame(msgspec.Struct):
+class _Frame(msgspec.Struct, gc=False):
     event: str
     data: Raw = Raw()
     channel: str | None = None
 
 
-class _Subscription(msgspec.Struct):
+class _Subscription(msgspec.Struct, gc=False):
     channel: str
     auth: str | None = None
     channel_data: str | None = None
 
 
-class _Unsubscription(msgspec.Struct):
+class _Unsubscription(msgspec.Struct, gc=False):
     channel: str
 
 
-class _SignIn(msgspec.Struct):
+class _SignIn(msgspec.Struct, gc=False):
     auth: str = ""
     user_data: str | None = None
 
@@ -102,19 +105,19 @@ class _ChannelData(msgspec.Struct):
     user_info: Raw = NO_INFO
 
 
-class _Out(msgspec.Struct, omit_defaults=True):
+class _Out(msgspec.Struct, omit_defaults=True, gc=False):
     event: str
     channel: str | None = None
     data: str | None = None
     user_id: str | None = None
 
 
-class _Error(msgspec.Struct):
+class _Error(msgspec.Struct, gc=False):
     code: int | None
     message: str
 
 
-class _ErrorOut(msgspec.Struct):
+class _ErrorOut(msgspec.Struct, gc=False):
     event: str
     data: _Error
 
@@ -146,26 +149,30 @@ def decode(text: str) -> Command:
     Raises only Refusals: INVALID_JSON for what is not JSON, INVALID_MESSAGE for JSON of another shape, RESERVED_EVENT
     for `pusher` names that are not a client's to send, CLIENT_EVENT_PREFIX and CLIENT_EVENT_FIELDS for client events.
     """
-    frame = _convert(text, _frame_decoder)
-    event = frame.event
-    if event.startswith("client-"):
-        return _client_event(frame)
-    match event:
-        case "pusher:subscribe":
-            wanted = _convert(_control_data(frame), _subscription_decoder)
-            return Subscribe(wanted.channel, wanted.auth or "", wanted.channel_data)
-        case "pusher:unsubscribe":
-            return Unsubscribe(_convert(_control_data(frame), _unsubscription_decoder).channel)
-        case "pusher:signin":
-            return _sign_in(frame)
-        case "pusher:ping":
-            return Ping()
-        case "pusher:pong":
-            return Pong()
-        case _ if event.startswith(("pusher:", "pusher_internal:")):
-            raise RESERVED_EVENT(event=event[:200])
-        case _:
-            raise CLIENT_EVENT_PREFIX()
+    try:
+        frame = _frame_decoder.decode(text)
+        event = frame.event
+        if event.startswith("client-"):
+            return _client_event(frame)
+        match event:
+            case "pusher:subscribe":
+                wanted = _subscription_decoder.decode(_control_data(frame))
+                return Subscribe(wanted.channel, wanted.auth or "", wanted.channel_data)
+            case "pusher:unsubscribe":
+                return Unsubscribe(_unsubscription_decoder.decode(_control_data(frame)).channel)
+            case "pusher:signin":
+                return _sign_in(frame)
+            case "pusher:ping":
+                return PING
+            case "pusher:pong":
+                return PONG
+    except msgspec.ValidationError as error:
+        raise INVALID_MESSAGE(problem=_problem(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise INVALID_JSON() from None
+    if event.startswith(("pusher:", "pusher_internal:")):
+        raise RESERVED_EVENT(event=event[:200])
+    raise CLIENT_EVENT_PREFIX()
 
 
 _subscription_decoder = msgspec.json.Decoder(_Subscription)
@@ -217,53 +224,56 @@ def encode(message: Fact | Reply) -> bytes:
 
     What is not for clients, such as `Occupied`, is a TypeError.
     """
-    match message:
-        case Event(channel, name, data, user_id):
-            return _encode(_Out(name, channel, data, user_id))
-        case MemberAdded(channel) | MemberRemoved(channel) if kind_of(channel) is not Kind.PRESENCE:
-            # Elsewhere only Phoenix clients are members, and hear of each other.
-            return b""
-        case MemberAdded(channel, who):
-            about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
-            return _encode(_Out("pusher_internal:member_added", channel, _text(about)))
-        case MemberRemoved(channel, who):
-            return _encode(_Out("pusher_internal:member_removed", channel, _text({"user_id": who.user_id})))
-        case Counted(channel, count):
-            return _encode(_Out("pusher_internal:subscription_count", channel, _text({"subscription_count": count})))
-        case CacheMissed(channel):
-            return _encode(_Out("pusher:cache_miss", channel, "{}"))
-        case WentOnline(_, user_id):
-            return _watchlist(online=(user_id,))
-        case WentOffline(_, user_id):
-            return _watchlist(offline=(user_id,))
-    return _reply(message)
+    write = _WRITERS.get(type(message))
+    if write is None:
+        raise TypeError(f"{type(message).__name__} is not told to clients")
+    return write(message)
 
 
-def _reply(message: Fact | Reply) -> bytes:
-    match message:
-        case Pong():
-            return b'{"event":"pusher:pong","data":"{}"}'
-        case Ping():
-            return b'{"event":"pusher:ping","data":"{}"}'
-        case Subscribed(channel, None):
-            return _encode(_Out("pusher_internal:subscription_succeeded", channel, "{}"))
-        case Subscribed(channel, dict(members)):
-            infos = {user_id: who.info for user_id, who in members.items()}
-            presence = {"presence": {"count": len(infos), "ids": list(infos), "hash": infos}}
-            return _encode(_Out("pusher_internal:subscription_succeeded", channel, _text(presence)))
-        case Welcome(socket_id, activity_timeout):
-            established = _text({"socket_id": socket_id, "activity_timeout": activity_timeout})
-            return _encode(_Out("pusher:connection_established", data=established))
-        case SignInSucceeded(user_data):
-            return _encode(_Out("pusher:signin_success", data=_text({"user_data": user_data})))
-        case Watched(online, offline):
-            return _watchlist(online, offline)
-        case Refused(code, text):
-            return _encode(_ErrorOut("pusher:error", _Error(code, text)))
-        case SubscriptionRefused(channel, kind, text, status):
-            why = _text({"type": kind, "error": text, "status": status})
-            return _encode(_Out("pusher:subscription_error", channel, why))
-    raise TypeError(f"{type(message).__name__} is not told to clients")
+def _event(event: Event) -> bytes:
+    return _encode(_Out(event.name, event.channel, event.data, event.user_id))
+
+
+def _member_added(fact: MemberAdded) -> bytes:
+    if not _tells_members(fact.channel):
+        return b""
+    who = fact.member
+    about = {"user_id": who.user_id} if who.info == NO_INFO else {"user_id": who.user_id, "user_info": who.info}
+    return _encode(_Out("pusher_internal:member_added", fact.channel, _text(about)))
+
+
+def _member_removed(fact: MemberRemoved) -> bytes:
+    if not _tells_members(fact.channel):
+        return b""
+    return _encode(_Out("pusher_internal:member_removed", fact.channel, _text({"user_id": fact.member.user_id})))
+
+
+def _tells_members(channel: str) -> bool:
+    # Elsewhere only Phoenix clients are members, and hear of each other.
+    return kind_of(channel) is Kind.PRESENCE
+
+
+def _counted(fact: Counted) -> bytes:
+    count = _text({"subscription_count": fact.count})
+    return _encode(_Out("pusher_internal:subscription_count", fact.channel, count))
+
+
+def _welcome(reply: Welcome) -> bytes:
+    established = _text({"socket_id": reply.socket_id, "activity_timeout": reply.activity_timeout})
+    return _encode(_Out("pusher:connection_established", data=established))
+
+
+def _subscribed(reply: Subscribed) -> bytes:
+    data = "{}"
+    if reply.members is not None:
+        infos = {user_id: member.info for user_id, member in reply.members.items()}
+        data = _text({"presence": {"count": len(infos), "ids": list(infos), "hash": infos}})
+    return _encode(_Out("pusher_internal:subscription_succeeded", reply.channel, data))
+
+
+def _subscription_refused(reply: SubscriptionRefused) -> bytes:
+    why = _text({"type": reply.kind, "error": reply.message, "status": reply.status})
+    return _encode(_Out("pusher:subscription_error", reply.channel, why))
 
 
 def _watchlist(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> bytes:
@@ -275,8 +285,30 @@ def _watchlist(online: tuple[str, ...] = (), offline: tuple[str, ...] = ()) -> b
     return _encode(_Out("pusher_internal:watchlist_events", data=_text({"events": events})))
 
 
+# A `match` with captures takes 0.4 µs to find an event's fields, twice what writing it takes.
+_WRITERS: Final[dict[type, Callable[[Any], bytes]]] = {
+    Event: _event,
+    MemberAdded: _member_added,
+    MemberRemoved: _member_removed,
+    Counted: _counted,
+    CacheMissed: lambda fact: _encode(_Out("pusher:cache_miss", fact.channel, "{}")),
+    WentOnline: lambda fact: _watchlist(online=(fact.user_id,)),
+    WentOffline: lambda fact: _watchlist(offline=(fact.user_id,)),
+    Pong: lambda _: b'{"event":"pusher:pong","data":"{}"}',
+    Ping: lambda _: b'{"event":"pusher:ping","data":"{}"}',
+    Welcome: _welcome,
+    Subscribed: _subscribed,
+    SignInSucceeded: lambda reply: _encode(
+        _Out("pusher:signin_success", data=_text({"user_data": reply.user_data})),
+    ),
+    Watched: lambda reply: _watchlist(reply.online, reply.offline),
+    Refused: lambda reply: _encode(_ErrorOut("pusher:error", _Error(reply.code, reply.message))),
+    SubscriptionRefused: _subscription_refused,
+}
+
+
 def _sign_in(frame: _Frame) -> SignIn:
-    given = _convert(_control_data(frame), _sign_in_decoder) if bytes(frame.data) else _SignIn()
+    given = _sign_in_decoder.decode(_control_data(frame)) if bytes(frame.data) else _SignIn()
     if given.user_data is None:
         raise SIGN_IN_MISSING()
     return SignIn(given.auth, given.user_data)
@@ -287,7 +319,7 @@ def _client_event(frame: _Frame) -> ClientEvent:
     if not raw or frame.channel is None:
         raise CLIENT_EVENT_FIELDS()
     # A string stays as it is; anything else is passed on as its JSON text, for Swift only takes strings.
-    data = _convert(raw, _any_decoder)
+    data = _any_decoder.decode(raw)
     return ClientEvent(frame.event, frame.channel, data if isinstance(data, str) else raw.decode())
 
 
@@ -300,16 +332,7 @@ def _control_data(frame: _Frame) -> bytes | str:
     raw = bytes(frame.data)
     if not raw:
         raise INVALID_MESSAGE(problem=f"{frame.event} must contain data")
-    return _convert(raw, _string_decoder) if raw.startswith(b'"') else raw
-
-
-def _convert(text: bytes | str, decoder: msgspec.json.Decoder[T]) -> T:
-    try:
-        return decoder.decode(text)
-    except msgspec.ValidationError as error:
-        raise INVALID_MESSAGE(problem=_problem(error)) from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise INVALID_JSON() from None
+    return _string_decoder.decode(raw) if raw.startswith(b'"') else raw
 
 
 def _problem(error: Exception) -> str:

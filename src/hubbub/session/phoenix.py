@@ -40,7 +40,7 @@ from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Message
 from hubbub.session.doors import SHOWN, Client, Doors, Opening
 from hubbub.session.seat import Seat
-from hubbub.session.session import Session, present
+from hubbub.session.session import Session, present, size_of
 
 logger = logging.getLogger("hubbub.session")
 
@@ -316,5 +316,5 @@ class PhoenixSession(Session):
             raise EVENT_NAME_TOO_LONG(length=len(event.name), limit=settings.max_event_name_length)
         if phoenix.is_reserved(event.name) or event.name == DIRECT:
             raise PUSH_RESERVED(event=event.name)
-        if len(event.data.encode()) > settings.max_event_bytes:
+        if size_of(event.data) > settings.max_event_bytes:
             raise DATA_TOO_LARGE(limit=settings.max_event_bytes)

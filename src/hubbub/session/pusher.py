@@ -6,7 +6,7 @@ a socket's client. Does not know sockets: a connection is what can be written to
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from hubbub import eager
@@ -40,8 +40,6 @@ from hubbub.messages import (
     Command,
     Event,
     Member,
-    Ping,
-    Pong,
     Refused,
     Reply,
     SignIn,
@@ -53,7 +51,7 @@ from hubbub.messages import (
 )
 from hubbub.protocols import pusher
 from hubbub.session.doors import SHOWN, Client, Doors, Opening
-from hubbub.session.session import Session, present
+from hubbub.session.session import Session, present, size_of
 from hubbub.session.user import SignedIn
 from hubbub.signing import channel_text, is_signature, user_text
 
@@ -87,7 +85,7 @@ class PusherSession(Session):
         """Ask the client for a sign of life; False when it need not answer, by its version or for want of a welcome."""
         if not self.answers_pings or not self.socket_id:
             return False
-        self._reply(Ping())
+        self._reply(pusher.PING)
         return True
 
     def review(self, app: Application | None, *, is_granted: bool) -> None:
@@ -115,35 +113,51 @@ class PusherSession(Session):
             self._count(refusal)
             self._reply(Refused(refusal.code, refusal.message))
             return None
-        match command:
-            case Ping():
-                self._reply(Pong())
-                return None
-            case Pong():
-                return None
-            case _:
-                return self._do(command)
+        if command is pusher.PING:
+            self._reply(pusher.PONG)
+        elif isinstance(command, ClientEvent):
+            return self._do_at_once(command)
+        elif command is not pusher.PONG:
+            return self._do(command)
+        return None
+
+    def _do_at_once(self, command: ClientEvent) -> Coroutine[Any, Any, None] | None:
+        """Pass an event on, with no coroutine where nothing waits: these come by the thousand."""
+        try:
+            work = self._client_event(command)
+        except Refusal as refusal:
+            self._answer(command, refusal)
+            return None
+        return None if work is eager.DONE else self._finish(command, work)
+
+    async def _finish(self, command: Command, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Refusal as refusal:
+            self._answer(command, refusal)
 
     async def _do(self, command: Command) -> None:
         try:
             match command:
                 case Subscribe():
                     await self._subscribe(command)
-                case Unsubscribe(channel):
-                    await self._unsubscribe(channel)
-                case ClientEvent():
-                    await self._client_event(command)
+                case Unsubscribe():
+                    await self._unsubscribe(command.channel)
                 case SignIn():
                     await self._sign_in(command)
         except Refusal as refusal:
-            if refusal.reason is OVER_QUOTA:
-                self._refuse(refusal)
-                return
-            self._count(refusal)
-            self._reply(Refused(refusal.code, refusal.message))
-            if isinstance(command, Subscribe) and self._is_told_which(refusal):
-                kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
-                self._reply(SubscriptionRefused(command.channel[:SHOWN], kind, refusal.message, refusal.status))
+            self._answer(command, refusal)
+
+    def _answer(self, command: Command, refusal: Refusal) -> None:
+        """Say why a command was not obeyed."""
+        if refusal.reason is OVER_QUOTA:
+            self._refuse(refusal)
+            return
+        self._count(refusal)
+        self._reply(Refused(refusal.code, refusal.message))
+        if isinstance(command, Subscribe) and self._is_told_which(refusal):
+            kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
+            self._reply(SubscriptionRefused(command.channel[:SHOWN], kind, refusal.message, refusal.status))
 
     def _is_told_which(self, refusal: Refusal) -> bool:
         # A second subscription leaves the first as it is: no listener of that channel should hear of a failure.
@@ -229,17 +243,17 @@ class PusherSession(Session):
         if settings.max_subscriptions and len(self._subscriptions) >= settings.max_subscriptions:
             raise TOO_MANY_SUBSCRIPTIONS(limit=settings.max_subscriptions)
         kind = kind_of(channel)
-        if kind is Kind.USER and (self._user is None or channel != USER_PREFIX + self._user.user.id):
-            raise USER_CHANNEL(channel=channel)
         member = None
         if kind.needs_auth:
             signed = channel_text(self.socket_id, channel, command.channel_data)
             _check_auth(app, command.auth, signed)
-        if kind is Kind.PRESENCE:
-            member = self._member(app, command)
-        if kind.needs_auth:
+            if kind is Kind.PRESENCE:
+                member = self._member(app, command)
             self._authorize(app)
-        user_id = member.user_id if member is not None else None
+        elif kind is Kind.USER and (self._user is None or channel != USER_PREFIX + self._user.user.id):
+            raise USER_CHANNEL(channel=channel)
+        if (here := self._doors.node.hub.channel(app.id, channel)) is not None:
+            channel = here.name  # one text for all who are subscribed: 60 bytes each
         await self._doors.node.join(
             app.id,
             channel,
@@ -248,13 +262,13 @@ class PusherSession(Session):
             settings.max_presence_members,
             is_counted=settings.subscription_counts,
         )
-        self._subscriptions[channel] = user_id
+        self._subscriptions[channel] = member.user_id if member is not None else None
 
     def _member(self, app: Application, command: Subscribe) -> Member:
         """Give who the client is in a presence channel: by `channel_data`, or without it by its sign-in."""
         settings, data = app.settings, command.channel_data
         if data is not None:
-            size, member = len(data.encode()), pusher.member(data)
+            size, member = size_of(data), pusher.member(data)
         elif self._user is not None:
             user = self._user.user
             size, member = len(user.info), Member(user.id, user.info)
@@ -302,7 +316,7 @@ class PusherSession(Session):
             names = ", ".join(user.watchlist[:count])
             raise WATCHLIST_TOO_LONG(count=len(user.watchlist), limit=settings.max_watchlist, watched=names)
 
-    async def _client_event(self, command: ClientEvent) -> None:
+    def _client_event(self, command: ClientEvent) -> Awaitable[None]:
         app, channel = self._application, command.channel
         settings = app.settings
         if not settings.client_events:
@@ -313,12 +327,12 @@ class PusherSession(Session):
             raise CLIENT_EVENT_OUTSIDE(channel=channel[:SHOWN])
         if len(command.name) > settings.max_event_name_length:
             raise EVENT_NAME_TOO_LONG(length=len(command.name), limit=settings.max_event_name_length)
-        if len(command.data.encode()) > settings.max_event_bytes:
+        if size_of(command.data) > settings.max_event_bytes:
             raise DATA_TOO_LARGE(limit=settings.max_event_bytes)
         self._check_rate()
         # The sender's id comes from its subscription, never from its frame.
         event = Event(channel, command.name, command.data, self._subscriptions[channel])
-        await self._doors.node.relay(app.id, event, self.socket_id)
+        return self._doors.node.relay(app.id, event, self.socket_id)
 
 
 def _check_auth(app: Application, auth: str, signed: str) -> None:

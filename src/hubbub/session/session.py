@@ -6,7 +6,6 @@ not know a protocol, nor sockets: a connection is what can be written to and clo
 
 import asyncio
 import logging
-import secrets
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -21,24 +20,25 @@ from hubbub.apps import Application
 from hubbub.errors import APP_DISABLED, APP_GONE, CLIENT_EVENT_RATE, GRANT_ENDED, INTERNAL, Refusal
 from hubbub.hub.rate import Pace, Rate
 from hubbub.messages import NO_INFO, Member
+from hubbub.session import chance
 from hubbub.session.doors import Client, Doors
 
 logger = logging.getLogger("hubbub.session")
 
 
 class Session(ABC):
-    """One client. While a command waits for the cluster or the store, `is_busy` is true and who reads should stop."""
+    """One client. While a command waits for the cluster or the store, who reads should stop."""
 
     __slots__ = (
         "_app",
         "_client",
         "_doors",
-        "_is_busy",
         "_is_ended",
         "_pace",
         "_rate",
         "_waiting",
         "grant",
+        "is_busy",
         "key",
         "socket_id",
     )
@@ -54,21 +54,17 @@ class Session(ABC):
         self._client = client
         self._app: Application | None = None
         self._waiting: deque[str | bytes] | None = None
-        self._is_busy = False
         self._is_ended = False
         self._rate: Rate | None = None
         self._pace: Pace | None = None
         self.grant: Grant | None = None
         """What the client may do here by a user's word; None where channels are signed one by one."""
+        self.is_busy = False
+        """Whether a command is being waited for."""
         self.key = ""
         """The application's key that the client came with."""
         self.socket_id = ""
         """Its id, once it is welcome."""
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether a command is being waited for."""
-        return self._is_busy
 
     @property
     def answers_pings(self) -> bool:
@@ -77,17 +73,17 @@ class Session(ABC):
 
     def receive(self, message: str | bytes) -> None:
         """Obey one message, now or after those before it. Bytes only if the session `takes_binary`."""
-        if self._is_busy:
+        if self.is_busy:
             if self._waiting is None:
                 self._waiting = deque()
             self._waiting.append(message)
-        elif not self._is_ended and (work := self._understand(message)) is not None:
+        elif not self._is_ended and (work := self._obey(message)) is not None:
             self._start(work)
 
     def end(self) -> None:
         """Leave everything: the socket is gone. Nothing is written any more."""
         self._is_ended = True
-        if not self._is_busy:
+        if not self.is_busy:
             self._start(self._leave_all())
 
     def ping(self) -> bool:
@@ -139,42 +135,54 @@ class Session(ABC):
     # The order of things
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        self._is_busy = True
+        self.is_busy = True
         if (task := eager.start(self._work(work))) is not None:
             task.add_done_callback(self._resume)
 
     def _resume(self, _task: "asyncio.Task[None]") -> None:
         self._client.resume()
 
-    async def _work(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _work(self, work: Coroutine[Any, Any, None] | None) -> None:
         """Do `work`, then what came in the meantime, then leave if that is due. Nothing escapes from here."""
-        await self._guard(work)
-        while self._waiting and not self._is_ended:
-            next_work = self._understand(self._waiting.popleft())
-            if next_work is not None:
-                await self._guard(next_work)
-        self._waiting = None
-        if self._is_ended:
-            await self._guard(self._leave_all())
-        self._is_busy = False
+        while work is not None:
+            try:
+                await work
+            except Exception:
+                logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
+                self._fail()
+            work = self._next()
+        self.is_busy = False
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+    def _obey(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
+        """Do what a message says, or give what of that must be waited for. Nothing escapes from here either."""
         try:
-            await work
+            return self._understand(message)
         except Exception:
-            logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
-            self._is_ended = True
-            self._client.close(INTERNAL())
+            logger.exception("a message of socket %s failed", self.socket_id or "not welcomed yet")
+            self._fail()
+            return None
+
+    def _fail(self) -> None:
+        """Obey nothing more of a client whose command has met a fault of ours."""
+        self._is_ended = True
+        self._client.close(INTERNAL())
+
+    def _next(self) -> Coroutine[Any, Any, None] | None:
+        """Give what is to be done now; None if nothing is."""
+        while self._waiting and not self._is_ended:
+            if (work := self._obey(self._waiting.popleft())) is not None:
+                return work
+        self._waiting = None
+        return self._leave_all() if self._is_ended and self._app is not None else None
 
     # What is told to others
 
     def _check_rate(self) -> None:
         """Count an event that the client sends to others. Raises CLIENT_EVENT_RATE."""
-        limit = self._application.settings.client_events_per_second
         if self._rate is None:
-            self._rate = Rate(limit)
+            self._rate = Rate(self._application.settings.client_events_per_second)
         if not self._rate.use(time.monotonic()):
-            raise CLIENT_EVENT_RATE(limit=limit)
+            raise CLIENT_EVENT_RATE(limit=self._application.settings.client_events_per_second)
 
     async def _settle(self, channel: str) -> None:
         """Wait until the client may leave a channel where all others are told: that it left, or how many they are.
@@ -199,9 +207,11 @@ class Session(ABC):
     def _enter(self, app: Application, key: str) -> None:
         """Be one of the application's sessions from now on."""
         self._app = app
-        # The application's own string: a copy for each of its clients would be 80 bytes.
-        self.key = next((pair.key for pair in app.key_pairs if pair.key == key), key)
-        self.socket_id = _new_socket_id()
+        self.key = key
+        for pair in app.key_pairs:
+            if pair.key == key:
+                self.key = pair.key  # the application's own: a copy for each of its clients would be 80 bytes
+        self.socket_id = chance.socket_id()
         self._doors.enter(app, self, self._client)
 
     async def _leave_all(self) -> None:
@@ -211,12 +221,11 @@ class Session(ABC):
             await self._leave_channels(app)
 
 
+def size_of(text: str) -> int:
+    """Give the bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def present(user_id: str, info: Raw = NO_INFO) -> Member:
     """Give a member who comes now."""
-    return Member(user_id, info, time.time_ns() // 1_000_000, secrets.token_urlsafe(9))
-
-
-def _new_socket_id() -> str:
-    """Make an id no connection had before: 2 × 30 random bits, as a signature for an id must never fit another."""
-    bits = secrets.randbits(60)
-    return f"{bits >> 30}.{bits & (2**30 - 1)}"
+    return Member(user_id, info, time.time_ns() // 1_000_000, chance.ref())

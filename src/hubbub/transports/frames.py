@@ -4,8 +4,12 @@ from typing import Final
 
 from hubbub.hub.connection import Wire
 from hubbub.messages import Fact, Reply
+from hubbub.native.pure_frames import CLOSE
 from hubbub.protocols import pusher
 from hubbub.protocols.phoenix import Encoding, Version
+
+_LONGEST_REASON: Final = 123
+"""RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less", two of which are the code."""
 
 
 def frame(payload: bytes, opcode: bytes = b"\x81") -> bytes:
@@ -21,6 +25,17 @@ def frame(payload: bytes, opcode: bytes = b"\x81") -> bytes:
 def binary_frame(payload: bytes) -> bytes:
     """Put bytes into one unmasked binary frame."""
     return frame(payload, b"\x82")
+
+
+def control_frame(opcode: int, payload: bytes = b"") -> bytes:
+    """Put at most 125 bytes into a ping, a pong or a close, by its opcode."""
+    return bytes((0x80 | opcode, len(payload))) + payload
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """Give the frame that closes. The reason is cut to what a control frame holds, between characters."""
+    cut = reason.encode()[:_LONGEST_REASON].decode(errors="ignore")
+    return control_frame(CLOSE, code.to_bytes(2, "big") + cut.encode())
 
 
 def _pusher(message: Fact | Reply) -> bytes:

@@ -15,11 +15,9 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from hubbub.errors import REQUEST_TIMEOUT
 from hubbub.transports.asgi import Asgi
 from hubbub.transports.http1 import Http1
 from hubbub.transports.kind import Kind, origin_form
-from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 from hubbub.transports.websocket import WebSocket
 
@@ -73,46 +71,31 @@ class Doorman:
         owner.data_received(head)
 
 
-class Front(asyncio.Protocol):
-    """A connection of which too little has been read to know."""
+class Front(WebSocket):
+    """A connection of which too little has been read to know.
 
-    __slots__ = ("_doorman", "_head", "_services", "_state", "_transport", "slot")
+    Mostly it becomes a WebSocket, and so it is one already: another object, and its way into the transport, would be a
+    tenth of what a connection costs. Anyone else is handed over.
+    """
+
+    __slots__ = ("_doorman",)
 
     def __init__(self, services: Services, doorman: Doorman, state: ServerState) -> None:
-        self._services = services
-        self._doorman = doorman
-        self._state = state
-        self._head = b""
-        self.slot = 0
+        super().__init__(services, state)
+        self._doorman: Doorman | None = doorman  # until it is decided
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first bytes, not for ever."""
-        self._transport = transport
-        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
-        self._services.wheel.watch(self, self._services.settings.head_timeout)
-
-    def data_received(self, data: bytes) -> None:
-        """Hand over as soon as the request line tells."""
-        self._head += data
-        if self._doorman.kind(self._head) is not None:
-            self._release()
-            self._doorman.dispatch(self._transport, self._head)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody came."""
-        self._release()
-
-    def shutdown(self) -> None:
-        """The server stops."""
-        self._transport.close()
-
-    def on_due(self) -> None:
-        """Close: in silence one that never spoke (browsers open some in advance), with a word one that began to."""
-        if self._head:
-            limit = f"{self._services.settings.head_timeout:g}"
-            self._transport.write(render(refused(REQUEST_TIMEOUT(limit=limit)), keep_alive=False))
-        self._transport.close()
-
-    def _release(self) -> None:
-        self._services.wheel.forget(self)
-        self._state.connections.discard(self)
+    def _read_early(self, data: bytes) -> None:
+        """Hand over as soon as the request line tells, or read on."""
+        if self._doorman is not None:
+            if self._early is not None:
+                data, self._early = bytes(self._early) + data, None
+            kind = self._doorman.kind(data)
+            if kind is None:
+                self._early = bytearray(data)
+                return
+            doorman, self._doorman = self._doorman, None
+            if kind is not Kind.SOCKET:
+                self._release()
+                doorman.dispatch(self._transport, data)
+                return
+        super()._read_early(data)

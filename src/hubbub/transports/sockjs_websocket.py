@@ -7,14 +7,12 @@ that of any WebSocket.
 import re
 from typing import Final
 
-from websockets.http11 import Request
-from websockets.protocol import OPEN
-
 from hubbub.errors import Refusal
 from hubbub.session.doors import Client, Doors, Opening
 from hubbub.transports import sockjs
+from hubbub.transports.deflate import Deflate, sockjs_wire
 from hubbub.transports.frames import frame
-from hubbub.transports.handshake import first
+from hubbub.transports.handshake import Request
 from hubbub.transports.newcomer import Newcomer
 from hubbub.transports.websocket import WebSocket
 
@@ -31,16 +29,15 @@ class SockJsWebSocket(WebSocket):
 
     __slots__ = ()
 
-    wire = sockjs.WEBSOCKET
-
-    def _enter(self, request: Request) -> None:
+    def _enter(self, request: Request, answer: bytes, deflate: Deflate | None) -> None:
+        self.wire = sockjs.WEBSOCKET if deflate is None else sockjs_wire(deflate)
         settings, doors = self._services.settings, self._services.doors
-        self.write(frame(sockjs.OPEN[:-1]))
-        opening = Opening("", {}, self._is_secure(request), origin=first(request, "Origin"))
+        self.write(answer + frame(sockjs.OPEN[:-1]))
+        opening = Opening("", {}, self._is_secure(request), origin=request.header("origin"))
         self._session = _Unpacking(doors, self, opening, settings.head_timeout, settings.max_message_bytes)
 
     def _close(self, code: int, reason: str) -> None:
-        if self._protocol.state is OPEN and not self._transport.is_closing():
+        if self.is_open and not self._transport.is_closing():
             self.write(frame(sockjs.close(code, reason)[:-1]))
         super()._close(code, reason)
 

@@ -1,24 +1,20 @@
-"""WebSocket: the handshake, frames in, frames out, pings, closing.
+"""WebSocket: the request, frames in, frames out, pings, closing.
 
-Reading is the `websockets` library's (RFC 6455 whole); writing is ours, because one frame's bytes serve all. Does not
-know what messages mean; that is the session's.
+Frames are read by `native.Frames`, requests by `handshake`; writing is an outlet's, as one frame's bytes serve all.
+Does not know what messages mean; that is the session's.
 """
 
 import asyncio
 import logging
+from enum import Enum
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 from uvicorn.server import ServerState
-from websockets.exceptions import InvalidMessage
-from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
 
 from hubbub import eager
 from hubbub.errors import (
-    BAD_REQUEST,
     BINARY_UNSUPPORTED,
     HEAD_TOO_LARGE,
     INACTIVE,
@@ -28,31 +24,57 @@ from hubbub.errors import (
     REQUEST_TIMEOUT,
     SHUTTING_DOWN,
     TOO_SLOW,
-    UPGRADE_REQUIRED,
     Refusal,
 )
 from hubbub.messages import Refused
-from hubbub.native import Outlet
+from hubbub.native import Frames, Outlet
+from hubbub.native.pure_frames import CLOSE, FAILED, PING, PONG, Item
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Version
 from hubbub.session.doors import Opening
 from hubbub.session.phoenix import PhoenixSession, Ticket, admit
 from hubbub.session.pusher import PusherSession
 from hubbub.session.session import Session
+from hubbub.transports.deflate import (
+    Agreement,
+    Deflate,
+    Inflating,
+    negotiate,
+    phoenix_encoding,
+    pusher_wire,
+)
 from hubbub.transports.ending import hang_up
-from hubbub.transports.frames import PHOENIX, PUSHER
-from hubbub.transports.handshake import Handshake, first, parameters, token_of
+from hubbub.transports.frames import PHOENIX, PUSHER, close_frame, control_frame
+from hubbub.transports.handshake import Request, declining, parameters, switching, token_of
 from hubbub.transports.outlet import outlet
-from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 
 PUSHER_PREFIX: Final = "/app/"
 PHOENIX_PATH: Final = "/socket/websocket"
-LONGEST_REASON: Final = 123
-"""RFC 6455, 5.5: "All control frames MUST have a payload length of 125 bytes or less", two of which are the code."""
+INTERNAL_CODE: Final = 1011
+"""RFC 6455, 7.4.1: "an unexpected condition that prevented it from fulfilling the request"."""
+
+_HEAD_END: Final = b"\r\n\r\n"
+
+_SHUT: Final = Outlet(asyncio.WriteTransport(), -1)
+_SHUT.shut()
 
 _logger = logging.getLogger("hubbub.websocket")
-_logger.setLevel(logging.WARNING)  # the library tells of every connection that closes
+
+
+class Phase(Enum):
+    """Where a connection is in its life."""
+
+    HEAD = "its request is being read"
+    ADMISSION = "it is being found out whether the client may come in"
+    OPEN = "messages come and go"
+    LEAVING = "a close frame is about to be written, and nothing the client says is obeyed any more"
+    CLOSING = "our close frame is written, and nothing may follow it; the client's may come"
+    ENDED = "nothing is read or written any more"
+
+
+# To name a member of an Enum takes 50 ns.
+_HEAD, _ADMISSION, _OPEN, _LEAVING, _CLOSING, _ENDED = Phase
 
 
 class WebSocket(asyncio.Protocol):
@@ -60,49 +82,39 @@ class WebSocket(asyncio.Protocol):
 
     __slots__ = (
         "_early",
-        "_fragments",
-        "_head",
+        "_frames",
         "_heard_at",
-        "_is_closed",
-        "_is_closing",
+        "_inflating",
         "_is_pinged",
-        "_is_text",
-        "_protocol",
+        "_phase",
         "_services",
         "_session",
         "_state",
         "_transport",
         "slot",
+        "wire",
         "write",
     )
-
-    wire = PUSHER
 
     def __init__(self, services: Services, state: ServerState) -> None:
         self._services = services
         self._state = state
-        self._protocol = Handshake(
-            max_size=services.settings.max_message_bytes,
-            logger=_logger,
-        )
+        self._phase = _HEAD
+        self._frames: Frames | None = None  # until it is open
+        self._inflating: Inflating | None = None  # of a client that may compress
         self._session: Session | None = None
-        self._fragments: bytearray | None = None
-        self._is_text = True
         self._is_pinged = False
-        self._is_closing = False  # nothing the client says is obeyed any more
-        self._is_closed = False  # the close frame is written, and nothing may follow it
-        self._head: bytearray | None = bytearray()
-        self._early: bytearray | None = None  # what comes before it is known whether the client may come in
+        self._early: bytearray | None = None  # what is read before it is open
         self._heard_at = services.wheel.now
         self.slot = 0
-        self.write: Outlet
+        self.wire = PUSHER
+        self.write = _SHUT  # until it is open
 
     # What asyncio calls
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for the request."""
         self._transport = transport
-        self.write = outlet(transport)
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
         self._services.wheel.watch(self, self._services.settings.head_timeout)
 
@@ -110,30 +122,29 @@ class WebSocket(asyncio.Protocol):
         """Read frames, or the request."""
         self._heard_at = self._services.wheel.now
         self._is_pinged = False
-        if self._head is not None:
-            data = self._read_head(data)
-        if self._early is not None:
-            self._early += data
-            self._transport.pause_reading()
-        elif data:
-            self._protocol.receive_data(data)
-            for event in self._protocol.events_received():
-                if isinstance(event, Frame):
-                    self._take(event)
-            self._send()
+        if self._frames is None:
+            self._read_early(data)
+            return
+        if self._inflating is not None:
+            self._inflating.put(self._frames.feed(data))
+            self._go_on()
+            return
+        for item in self._frames.feed(data):
+            if type(item) is str and self._phase is _OPEN and self._session is not None:
+                self._session.receive(item)
+            else:
+                self._take(item)
         if self._session is not None and self._session.is_busy and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def eof_received(self) -> None:
         """The client sends no more: a WebSocket has no half-open state, so the transport closes."""
-        self.write.shut()
-        self._protocol.receive_eof()
-        self._send()
+        if self._phase is not _ENDED:
+            self._end()
 
     def pause_writing(self) -> None:
         """Give up a client that reads too slowly: the transport holds more bytes than the limit."""
         self.write.shut()
-        self._is_closing = True
         self.close(TOO_SLOW(limit=self._services.settings.max_backlog_bytes))
 
     def resume_writing(self) -> None:
@@ -141,16 +152,17 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave everything."""
+        self._phase = _ENDED
+        self._inflating = None
         self.write.shut()
-        self._services.wheel.forget(self)
-        self._state.connections.discard(self)
-        # The library's parser is a generator that holds its protocol, and its errors hold the parser: cycles that only
-        # the collector would find.
-        self._protocol.parser.close()
-        self._protocol.parser_exc = self._protocol.handshake_exc = None
+        self._release()
         if self._session is not None:
             self._session.end()
             self._session = None
+
+    def _release(self) -> None:
+        self._services.wheel.forget(self)
+        self._state.connections.discard(self)
 
     # What the hub and the session call
 
@@ -158,12 +170,15 @@ class WebSocket(asyncio.Protocol):
         """Close soon with this refusal's code and text; log its cause, if it has one."""
         if refusal.reason is INTERNAL and refusal.__cause__ is not None:
             _logger.error("a connection is closed for a fault of ours", exc_info=refusal.__cause__)
-        self._is_closing = True
-        asyncio.get_running_loop().call_soon(self._close, refusal.code or CloseCode.INTERNAL_ERROR, refusal.message)
+        if self._phase is _OPEN:
+            self._phase = _LEAVING
+        asyncio.get_running_loop().call_soon(self._close, refusal.code or INTERNAL_CODE, refusal.message)
 
     def resume(self) -> None:
         """Read on."""
-        if not self._transport.is_closing():
+        if self._inflating is not None:
+            self._go_on()
+        elif not self._transport.is_closing():
             self._transport.resume_reading()
 
     # What uvicorn and the wheel call
@@ -174,16 +189,15 @@ class WebSocket(asyncio.Protocol):
 
     def on_due(self) -> None:
         """Look whether the client is still there."""
-        services = self._services
-        settings, wheel = services.settings, services.wheel
-        if self._protocol.state is not OPEN:
+        if not self.is_open:
             self._expire()
             return
+        services, session = self._services, self._session
+        settings, wheel = services.settings, services.wheel
         if self._is_pinged:
-            answers = self._session is None or self._session.answers_pings
-            self.close(PONG_NOT_RECEIVED() if answers else INACTIVE())
+            self.close(PONG_NOT_RECEIVED() if session is None or session.answers_pings else INACTIVE())
             return
-        is_pinged = self._session is None or self._session.is_pinged
+        is_pinged = session is None or session.is_pinged
         left = self._heard_at + (settings.ping_after if is_pinged else settings.heartbeat_timeout) - wheel.now
         if left > 0:
             wheel.watch(self, left)
@@ -191,199 +205,224 @@ class WebSocket(asyncio.Protocol):
         if not is_pinged:
             self.close(INACTIVE())
             return
-        if self._session is None or not self._session.ping():
-            self._protocol.send_ping(b"")
-            self._send()
+        if session is None or not session.ping():
+            self._say(control_frame(PING))
         self._is_pinged = True
         wheel.watch(self, settings.pong_timeout)
 
     # Opening
 
-    def _read_head(self, data: bytes) -> bytes:
-        """Read the request, when all of it is there, and give what follows it.
+    def _read_early(self, data: bytes) -> None:
+        """Read what comes before the connection is open: the request, and frames that may have to wait."""
+        if self._phase is _ADMISSION:
+            assert self._early is not None
+            self._early += data
+        elif self._phase is _HEAD:
+            if self._early is not None:
+                self._early += data
+                data = bytes(self._early)
+            end = data.find(_HEAD_END)
+            limit = self._services.settings.max_head_bytes
+            if end > limit or (end < 0 and len(data) > limit):
+                self._decline(HEAD_TOO_LARGE(limit=limit))
+            elif end >= 0:
+                self._early = None
+                end += len(_HEAD_END)
+                self._open(data[:end], data[end:])
+            elif self._early is None:
+                self._early = bytearray(data)
 
-        The library must not see frames that came with the request before it has answered that.
-        """
-        assert self._head is not None
-        self._head += data
-        head, end, rest = self._head.partition(b"\r\n\r\n")
-        limit = self._services.settings.max_head_bytes
-        if len(head) > limit:
-            self._refuse_head(HEAD_TOO_LARGE(limit=limit))
-        elif end:
-            self._head = None
-            self._protocol.receive_data(bytes(head + end))
-            for event in self._protocol.events_received():
-                if isinstance(event, Request):
-                    self._open(event)
-            if isinstance(self._protocol.handshake_exc, InvalidMessage):
-                self.write(render(refused(BAD_REQUEST(problem="this is no HTTP request")), keep_alive=False))
-            self._send()
-        return bytes(rest) if self._protocol.state is OPEN or self._early is not None else b""
-
-    def _open(self, request: Request) -> None:
+    def _open(self, head: bytes, rest: bytes) -> None:
         """Accept the upgrade, a Phoenix client's only when it is known that it may come in."""
-        path, _, query = request.path.partition("?")
-        response = self._protocol.accept(request)
-        if path == PHOENIX_PATH and response.status_code == 101:
-            self._early = bytearray()
-            self._services.wheel.watch(self, self._services.settings.head_timeout)
-            given = parameters(query)
-            opening = Opening(
-                given.get("app_key", ""),
-                given,
-                self._is_secure(request),
-                token_of(request),
-                first(request, "Origin"),
-            )
-            eager.start(self._admit(opening, response))
+        try:
+            request = Request(head)
+            agreed = self._agree(request)
+            answer = switching(request, "" if agreed is None else agreed.header)
+        except Refusal as refusal:
+            self._decline(refusal)
             return
-        if response.status_code == UPGRADE_REQUIRED.status:
-            response.body = refused(UPGRADE_REQUIRED()).body
-            del response.headers["Content-Length"]
-            response.headers["Content-Length"] = str(len(response.body))
-        self._protocol.send_response(response)
-        self._send()
-        if response.status_code == 101:
-            self._begin(self._services.settings.ping_after)
-            self._enter(request)
+        deflate = None if agreed is None else agreed.deflate
+        if request.path == PHOENIX_PATH:
+            self._phase = _ADMISSION
+            self._early = bytearray(rest)
+            self._services.wheel.watch(self, self._services.settings.head_timeout)
+            given = parameters(request.query)
+            key, token = given.get("app_key", ""), token_of(request)
+            opening = Opening(key, given, self._is_secure(request), token, request.header("origin"))
+            eager.start(self._admit(opening, answer, deflate))
+            if self._phase is _ADMISSION:
+                self._transport.pause_reading()
+            return
+        self._begin(self._services.settings.ping_after, deflate)
+        self._enter(request, answer, deflate)
+        if rest:
+            self.data_received(rest)
 
-    def _enter(self, request: Request) -> None:
+    def _agree(self, request: Request) -> Agreement | None:
+        """Agree on compression, if it is switched on and offered. Raises BAD_REQUEST."""
+        settings = self._services.settings
+        offered = request.header("sec-websocket-extensions") if settings.deflate else None
+        return None if offered is None else negotiate(offered, settings.deflate_level, settings.deflate_threshold)
+
+    def _enter(self, request: Request, answer: bytes, deflate: Deflate | None) -> None:
         """Let a Pusher client in."""
-        path, _, query = request.path.partition("?")
-        key = path.removeprefix(PUSHER_PREFIX)
-        if not path.startswith(PUSHER_PREFIX) or not key or "/" in key:
+        if deflate is not None:
+            self.wire = pusher_wire(deflate)
+        key = request.path.removeprefix(PUSHER_PREFIX)
+        if not request.path.startswith(PUSHER_PREFIX) or not key or "/" in key:
             # An HTTP error would look like a network fault to clients, which would come back for ever.
             refusal = PATH_NOT_FOUND()
-            self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
+            self.write(answer + self.wire.pack(Refused(refusal.code, refusal.message)))
             self.close(refusal)
             return
-        opening = Opening(unquote(key), parameters(query), self._is_secure(request), origin=first(request, "Origin"))
+        opening = Opening(
+            unquote(key), parameters(request.query), self._is_secure(request), origin=request.header("origin")
+        )
         self._session = session = PusherSession(self._services.doors, self, opening)
-        session.begin()
+        # The welcome, if it can be said at once, goes out with the answer: a second send would cost 8 us.
+        write, said = self.write, [answer]
+        self.write = said.append  # type: ignore[assignment]
+        try:
+            session.begin()
+        finally:
+            self.write = write
+            write(b"".join(said))
 
-    def _begin(self, silence: float) -> None:
-        self._transport.set_write_buffer_limits(high=self._services.settings.max_backlog_bytes, low=0)
+    def _begin(self, silence: float, deflate: Deflate | None) -> None:
+        settings = self._services.settings
+        self._phase = _OPEN
+        self.write = outlet(self._transport)
+        self._frames = Frames(settings.max_message_bytes, deflate is not None)
+        if deflate is not None:
+            self._inflating = Inflating(settings.max_message_bytes)
+        self._transport.set_write_buffer_limits(high=settings.max_backlog_bytes, low=0)
         self._services.wheel.watch(self, silence)
 
     def _is_secure(self, request: Request) -> bool:
-        return self._services.proxies.is_secure(self._transport, first(request, "X-Forwarded-Proto"))
+        return self._services.proxies.is_secure(self._transport, request.header("x-forwarded-proto"))
 
-    async def _admit(self, opening: Opening, response: Response) -> None:
+    async def _admit(self, opening: Opening, answer: bytes, deflate: Deflate | None) -> None:
         """Let a Phoenix client in, or answer 403 as Phoenix does: its clients know no close codes."""
         try:
             version = phoenix.version(opening.query.get("vsn"))
             ticket = await admit(self._services.doors, opening)
         except Refusal as refusal:
-            status = refusal.status if refusal.status >= INTERNAL.status else HTTPStatus.FORBIDDEN
-            self._decline(status, refusal.message)
+            self._turn_away(refusal)
         except Exception:
             _logger.exception("a client could not be let in")
-            self._decline(INTERNAL.status, INTERNAL().message)
+            self._turn_away(INTERNAL())
         else:
-            self._let_in(version, ticket, response)
+            self._let_in(version, ticket, answer, deflate)
 
-    def _decline(self, status: int, why: str) -> None:
-        self._early = None
-        if not self._transport.is_closing():
-            self._protocol.send_response(self._protocol.reject(status, why + "\n"))
-            self._send()
-            self._transport.resume_reading()
-
-    def _let_in(self, version: Version, ticket: Ticket, response: Response) -> None:
+    def _let_in(self, version: Version, ticket: Ticket, answer: bytes, deflate: Deflate | None) -> None:
         early, self._early = self._early, None
         if self._transport.is_closing():
             return
-        self._protocol.send_response(response)
-        self._send()
-        self._begin(self._services.settings.heartbeat_timeout)
-        self._session = PhoenixSession(self._services.doors, self, PHOENIX[version], ticket)
+        self._begin(self._services.settings.heartbeat_timeout, deflate)
+        self.write(answer)
+        encoding = PHOENIX[version] if deflate is None else phoenix_encoding(deflate, version)
+        self._session = PhoenixSession(self._services.doors, self, encoding, ticket)
         self._transport.resume_reading()
         if early:
             self.data_received(bytes(early))
 
-    def _refuse_head(self, refusal: Refusal) -> None:
-        self._head = None
-        self._protocol.send_response(self._protocol.reject(refusal.status, refusal.message + "\n"))
-        self._send()
+    def _turn_away(self, refusal: Refusal) -> None:
+        if not self._transport.is_closing():
+            self._decline(refusal, refusal.status if refusal.status >= INTERNAL.status else HTTPStatus.FORBIDDEN)
+            self._transport.resume_reading()
 
-    # Frames
+    def _decline(self, refusal: Refusal, status: int | None = None) -> None:
+        """Answer in HTTP why this does not become a WebSocket, and hang up."""
+        self._early = None
+        self._transport.write(declining(refusal, status))
+        self._end()
 
-    def _take(self, frame: Frame) -> None:
-        match frame.opcode:
-            case Opcode.TEXT | Opcode.BINARY:
-                self._is_text = frame.opcode is Opcode.TEXT
-                if frame.fin:
-                    self._message(frame.data)
+    # Messages
+
+    def _take(self, item: Item) -> None:
+        match item:
+            case str() if self._phase is _OPEN and self._session is not None:
+                self._session.receive(item)
+            case (int(number), bytes(payload)):
+                self._control(number, payload)
+            case bytes() if self._phase is _OPEN and self._session is not None:
+                if self._session.takes_binary:
+                    self._session.receive(item)
                 else:
-                    self._fragments = bytearray(frame.data)
-            case Opcode.CONT if self._fragments is not None:
-                self._fragments += frame.data
-                if frame.fin:
-                    message, self._fragments = bytes(self._fragments), None
-                    self._message(message)
+                    refusal = BINARY_UNSUPPORTED()
+                    self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
 
-    def _message(self, data: bytes | bytearray | memoryview) -> None:
-        session = self._session
-        if session is None or self._is_closing:
+    def _go_on(self) -> None:
+        """Take what a client that may compress has sent: some of it in each turn, none while the session waits."""
+        inflating, transport = self._inflating, self._transport
+        if inflating is None or transport.is_closing():
             return
-        if not self._is_text:
-            if session.takes_binary:
-                session.receive(bytes(data))
+        if not self._is_busy:
+            try:
+                for item in inflating.turn():
+                    self._take(item)
+                    if self._is_busy:
+                        break
+            except Refusal as refusal:
+                self._say(close_frame(refusal.code or INTERNAL_CODE, refusal.message))
+                self._end()
                 return
-            refusal = BINARY_UNSUPPORTED()
-            self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
-            return
-        try:
-            text = str(data, "utf-8")
-        except UnicodeDecodeError:
-            # RFC 6455, 8.1: an endpoint that finds text which is not UTF-8 "MUST _Fail the WebSocket Connection_".
-            self._is_closing = True
-            self._protocol.fail(CloseCode.INVALID_DATA, "invalid UTF-8")
-            return
-        session.receive(text)
+        if self._is_busy:
+            transport.pause_reading()
+        elif inflating.has_more:
+            transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on)
+        else:
+            transport.resume_reading()
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the session waits for something."""
+        return self._session is not None and self._session.is_busy
+
+    def _control(self, number: int, payload: bytes) -> None:
+        if number == PING:
+            self._say(control_frame(PONG, payload))
+        elif number in (CLOSE, FAILED):
+            # RFC 6455, 5.5.1: "the endpoint typically echos the status code it received"; what failed has its own. The
+            # server is who ends the connection then (7.1.1).
+            self._say(control_frame(CLOSE, payload))
+            self._end()
 
     # Writing and closing
 
-    def _send(self) -> None:
-        """Write what the library has to say: handshake, pongs, closes."""
-        transport = self._transport
-        for data in self._protocol.data_to_send():
-            if not data:
-                self._end()
-            elif not self._is_closed:
-                # What is discarded is for the hub's and the session's ears; the last frames go out all the same.
-                (transport.write if self.write.is_shut else self.write)(data)
-        if self._protocol.close_expected():
-            # Whatever else, pongs to one who does not read them among it, would come after the close.
-            self._is_closed = True
-            self.write.shut()
+    @property
+    def is_open(self) -> bool:
+        """Whether frames may be written."""
+        return self._phase is _OPEN or self._phase is _LEAVING
+
+    def _say(self, frame: bytes) -> None:
+        """Write what is not for the session to say: pongs and closes."""
+        if self.is_open:
+            # What is shut is shut for the hub and the session; the last frames go out all the same.
+            (self._transport.write if self.write.is_shut else self.write)(frame)
 
     def _close(self, code: int, reason: str) -> None:
         if self._transport.is_closing():
             return
-        if self._head is not None or self._early is not None:
+        if self._phase is _HEAD or self._phase is _ADMISSION:
             self._transport.close()
-        if self._protocol.state is not OPEN:
-            return
-        self._is_closing = True
-        self._protocol.send_close(code, _shortened(reason))
-        self._send()
-        self._services.wheel.watch(self, self._services.settings.close_timeout)
+        elif self.is_open:
+            self._say(close_frame(code, reason))
+            self._phase = _CLOSING
+            self.write.shut()
+            self._services.wheel.watch(self, self._services.settings.close_timeout)
 
     def _end(self) -> None:
         """Hang up, and write no more."""
+        self._phase = _ENDED
+        self._inflating = None
         self.write.shut()
         hang_up(self._transport, self, self._services)
 
     def _expire(self) -> None:
         """The request, or the client's side of a close, did not come in time."""
-        if self._head:
-            self._refuse_head(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
+        if self._phase is _HEAD and self._early:
+            self._decline(REQUEST_TIMEOUT(limit=f"{self._services.settings.head_timeout:g}"))
         else:
             self._transport.abort()
-
-
-def _shortened(reason: str) -> str:
-    """Cut a close reason to what a control frame holds, between characters."""
-    return reason.encode()[:LONGEST_REASON].decode(errors="ignore")
