@@ -65,7 +65,7 @@ HOMES = {
     "httptools": {"transports", "bench"},
     "uvloop": {"bench"},
     "rich": {"bench"},
-    "websockets": {"transports", "conformance"},
+    "websockets": {"conformance"},
     "sqlalchemy": {"store"},
     "alembic": {"store"},
     "asyncpg": {"store"},

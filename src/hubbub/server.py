@@ -177,7 +177,7 @@ class Server(uvicorn.Server):
         """Stop listening, write what was accepted, close the sockets in waves, then the rest as uvicorn does."""
         for server in self.servers:
             server.close()
-        clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket)]
+        clients = [one for one in list(self.server_state.connections) if isinstance(one, WebSocket) and one.is_open]
         if clients:
             limit = f"{self._settings.drain_timeout:g}"
             _say(f"Stopping: {len(clients)} sockets are told to come back, for {limit} s at most. Once more cuts them.")

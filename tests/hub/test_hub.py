@@ -85,6 +85,26 @@ def test_what_comes_while_a_large_channel_is_written_to_makes_one_write() -> Non
     assert max(len(client.writes) for client in clients) < 4
 
 
+def test_a_turn_serves_all_small_channels_and_a_slice_of_a_large_one() -> None:
+    turns = Turns()
+    hub = Hub(turns, slice_size=2)
+    large = audience(hub, 10, "large")
+    small = [client for number in range(9) for client in audience(hub, 1, f"small-{number}")]
+    for _ in range(5):
+        say(hub, "nobody is there", "empty")
+        say(hub, "x", "large")
+    for number in range(9):
+        say(hub, "x", f"small-{number}")
+    turns.turn()
+    assert [len(client.writes) for client in large] == [1, 1] + [0] * 8
+    assert sum(len(client.writes) for client in small) == 8, (
+        "ten channels were ready: ten writes, two of them the large one's"
+    )
+    turns.run()
+    assert all(client.heard == ["x"] * 5 for client in large)
+    assert all(client.heard == ["x"] for client in small)
+
+
 def test_a_connection_hears_nothing_from_before_it_joined() -> None:
     turns = Turns()
     hub = Hub(turns)

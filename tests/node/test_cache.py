@@ -31,7 +31,7 @@ async def test_only_an_applications_events_in_cache_channels_are_kept(watched: W
         await watched.node.publish("1", Event(channel, "n", "x"), keep=60)
         assert await watched.node.recall("1", channel) is None
     await watched.node.publish("1", Event("cache-x", "n", "x"))
-    await watched.node.relay("1", Event("private-cache-x", "client-n", "x"), "1.1")
+    await watched.node.relay("1", Event("private-cache-x", "client-n", "x"), Ear(), "1.1")
     assert await watched.node.recall("1", "cache-x") is None
     assert await watched.node.recall("1", "private-cache-x") is None
 

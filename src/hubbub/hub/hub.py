@@ -29,7 +29,6 @@ class Hub:
         self._connections: dict[str, dict[str, Connection]] = {}
         self._channels: dict[str, dict[str, Channel]] = {}
         self._ready: deque[Channel] = deque()
-        self._put = 0  # facts since the last turn
 
     # Connections
 
@@ -89,7 +88,6 @@ class Hub:
         """Send a fact to all subscribers here of its channel but one, soon, in the order of these calls."""
         channels = self._channels.get(app_id)
         channel = channels.get(fact.channel) if channels is not None else None
-        self._put += 1
         if channel is not None and channel.put(fact, exclude):
             if not self._ready:
                 self._schedule(self._turn)
@@ -103,13 +101,13 @@ class Hub:
                 channel.write(most=2**31)
 
     def _turn(self) -> None:
-        # One turn of the loop reads all that has come, thousands of clients' events maybe: to write less than came in
-        # would let it pile up without end.
-        left, self._put = max(self._slice_size, self._put), 0
-        ready = self._ready
+        ready, slice_size = self._ready, self._slice_size
+        # One turn of the loop reads all that has come, of thousands of clients maybe, each for a channel of its own: to
+        # look at fewer channels than came in would let them pile up.
+        left = max(slice_size, len(ready))
         while ready and left > 0:
             channel = ready.popleft()
-            left -= channel.write(left)
+            left -= channel.write(min(left, slice_size))
             if not channel.is_at_rest:
                 ready.append(channel)
         if ready:

@@ -86,17 +86,20 @@ class Node:
         """
         if keep and is_cache(event.channel):
             return self._keep_and_send(app_id, event, exclude, keep, most_kept)
-        return self._send(app_id, event, exclude)
+        return self._send(app_id, event, exclude, self._here(app_id, exclude))
 
-    def relay(self, app_id: str, event: Event, socket_id: str, *, to_sender: bool = False) -> Awaitable[None]:
-        """Send a client's event to the others in its channel, and where its protocol wants that, to itself.
+    def relay(
+        self, app_id: str, event: Event, sender: Connection, socket_id: str, *, to_sender: bool = False
+    ) -> Awaitable[None]:
+        """Send the event of a client, a socket here, to the others in its channel.
 
-        Gives eager.DONE when nothing had to be waited for.
+        And where its protocol wants that, to itself. Gives eager.DONE when nothing had to be waited for.
         """
-        exclude = None if to_sender else socket_id
         if (recorder := self._recorder_of(app_id)) is not None:
-            return self._record_and_send(recorder, app_id, event, socket_id, exclude)
-        return self._send(app_id, event, exclude)
+            return self._record_and_relay(recorder, app_id, event, sender, socket_id, to_sender=to_sender)
+        if to_sender:
+            return self._send(app_id, event, None, None)
+        return self._send(app_id, event, socket_id, sender)
 
     async def join(
         self,
@@ -258,16 +261,17 @@ class Node:
         # So that who joins meanwhile gets it once: as the kept one, or as a new one.
         async with self._gates.of(app_id, event.channel):
             await self._engine.remember(app_id, event, keep, most_kept)
-            await self._send(app_id, event, exclude)
+            await self._send(app_id, event, exclude, self._here(app_id, exclude))
 
-    async def _record_and_send(
-        self, recorder: Recorder, app_id: str, event: Event, socket_id: str, exclude: str | None
+    async def _record_and_relay(
+        self, recorder: Recorder, app_id: str, event: Event, sender: Connection, socket_id: str, *, to_sender: bool
     ) -> None:
         await recorder.record(app_id, event, socket_id=socket_id)
-        await self._send(app_id, event, exclude)
+        await self._send(app_id, event, *((None, None) if to_sender else (socket_id, sender)))
 
-    def _send(self, app_id: str, event: Event, exclude: str | None) -> Awaitable[None]:
-        self._deliver(app_id, event, exclude)
+    def _send(self, app_id: str, event: Event, exclude: str | None, here: Connection | None) -> Awaitable[None]:
+        """Send to all but the socket `exclude`; `here` is its connection, if it is one of this node's."""
+        self.hub.deliver(app_id, event, here)
         if self._observers:
             self._tell(app_id, event)
         return eager.DONE if self._engine.is_alone else self._engine.publish(Envelope(app_id, event, exclude))
@@ -303,11 +307,10 @@ class Node:
             case WentOnline() | WentOffline() as fact:
                 self.online.hear(envelope.app_id, fact)
             case fact:
-                self._deliver(envelope.app_id, fact, envelope.exclude)
+                self.hub.deliver(envelope.app_id, fact, self._here(envelope.app_id, envelope.exclude))
 
-    def _deliver(self, app_id: str, fact: Fact, exclude: str | None) -> None:
-        connection = self.hub.connection(app_id, exclude) if exclude is not None else None
-        self.hub.deliver(app_id, fact, connection)
+    def _here(self, app_id: str, socket_id: str | None) -> Connection | None:
+        return self.hub.connection(app_id, socket_id) if socket_id is not None else None
 
     def _tell(self, app_id: str, fact: Fact) -> None:
         for observer in self._observers:

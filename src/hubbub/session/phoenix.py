@@ -274,7 +274,7 @@ class PhoenixSession(Session):
         event = self._direct(said.payload) if said.event == DIRECT else self._event(seat.channel, said)
         self._check_event(event)
         self._check_rate()
-        await self._doors.node.relay(app.id, event, self.socket_id, to_sender=True)
+        await self._doors.node.relay(app.id, event, self._client, self.socket_id, to_sender=True)
         self._reply(said)
 
     def _event(self, channel: str, said: Message) -> Event:

@@ -332,7 +332,7 @@ class PusherSession(Session):
         self._check_rate()
         # The sender's id comes from its subscription, never from its frame.
         event = Event(channel, command.name, command.data, self._subscriptions[channel])
-        return self._doors.node.relay(app.id, event, self.socket_id)
+        return self._doors.node.relay(app.id, event, self._client, self.socket_id)
 
 
 def _check_auth(app: Application, auth: str, signed: str) -> None:
