@@ -41,7 +41,7 @@ client: $(CLIENT)/.stamp
 	cd client/js && node build.mjs
 
 clean:
-	rm -rf .venv $(CLIENTS) $(CLIENT) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv $(CLIENTS) $(CLIENT) build dist src/*.egg-info src/hubbub/native/*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # `--clear`: a venv begun without ensurepip (Debian: apt install python3-venv) is there but has no pip.
 $(BIN)/pip:

@@ -35,7 +35,6 @@ FRAME_BYTES = 150  # what a payload of 100 bytes makes on the wire
 RUN_LIMIT = 180.0  # seconds
 REST = 0.05  # of a core: up to this, a server is at rest
 
-_FLOOR = re.compile(r"sends_per_cpu_s=(\d+)")
 
 Start = Callable[[], AbstractContextManager[Server]]
 

@@ -24,7 +24,7 @@ def test_every_close_code_is_explained() -> None:
 
 
 def test_every_setting_that_the_pages_name_exists() -> None:
-    known = {*reference.names(), "HUBBUB_TEST_POSTGRES_URL"}
+    known = {*reference.names(), "HUBBUB_TEST_POSTGRES_URL", "HUBBUB_PURE"}
     for page in DOCUMENTS:
         for name in re.findall(r"\bHUBBUB_[A-Z_]*[A-Z]\b(?!…)", page.read_text(encoding="utf-8")):
             assert name in known, f"{page.name} names {name}"

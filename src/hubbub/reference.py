@@ -21,7 +21,8 @@ _INTRODUCTION = """\
 Each setting has an environment variable. The same setting may stand in `hubbub.toml`, or the file that `HUBBUB_CONFIG`
 names, under its name without `HUBBUB_` and in lower case. A flag of `hubbub serve` wins over the variable, the variable
 over the file, the file over the default. A variable that begins with `HUBBUB_` and is not a setting stops the start,
-except for those that Kubernetes makes for a service called hubbub.\
+except for those that Kubernetes makes for a service called hubbub, and `HUBBUB_PURE=1`, which leaves out the compiled
+module.\
 """
 
 _APP_INTRODUCTION = """\

@@ -35,6 +35,7 @@ from hubbub.errors import Refusal
 from hubbub.hub.hub import Hub
 from hubbub.messages import Event, Member
 from hubbub.metrics import CONTENT_TYPE, Metrics
+from hubbub.native import IS_COMPILED
 from hubbub.node.node import Node
 from hubbub.session.doors import Doors
 from hubbub.settings import ConfigurationError, Settings
@@ -164,6 +165,8 @@ class Server(uvicorn.Server):
         # What was made to start with stays: the collector need not look at a hundred thousand objects again and again.
         gc.collect()
         gc.freeze()
+        if not IS_COMPILED:
+            _logger.warning("the compiled module is missing, or not wanted: Python does its work, slower by half")
         url = self._url()
         lines = [f"Hubbub is listening on {url}"]
         app = self._apps.declared or next(iter(await self._store.applications()), None)

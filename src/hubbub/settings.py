@@ -218,7 +218,9 @@ class Settings(BaseSettings):
         1_048_576, description="Bytes that may wait for one slow reader; more closes it with 4100."
     )
     fanout_slice: Count = Field(
-        256, description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one."
+        256,
+        description="Writes in one turn of the event loop, so that a huge channel does not hold up a small one. Where"
+        " more channels have something to say, one for each.",
     )
     deflate: bool = Field(
         False,

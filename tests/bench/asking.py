@@ -7,8 +7,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
+
+from pusher import Pusher  # type: ignore[import-untyped]
 
 from running import Running
 
@@ -80,3 +83,13 @@ def at(server: Running) -> list[str]:
 def only(*cases: str) -> list[str]:
     """Give the flags that choose cases."""
     return [part for case in cases for part in ("--case", case)]
+
+
+def left_behind(api: Pusher) -> list[str]:
+    """Name the channels that the benchmark still occupies when the server has had time to see that it is gone."""
+    end = time.monotonic() + LIMIT
+    while True:
+        names = [name for name in api.channels_info()["channels"] if "bench-" in name]
+        if not names or time.monotonic() > end:
+            return names
+        time.sleep(0.05)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pusher import Pusher  # type: ignore[import-untyped]
 
-from bench.asking import SHORT, Run, ask, at, only
+from bench.asking import SHORT, Run, ask, at, left_behind, only
 from running import Running
 
 CASES = ["connect", "publish", "publish", "fan-out", "latency", "client-events"]
@@ -79,8 +79,7 @@ def test_the_secret_is_nowhere(whole: Run, server: Running) -> None:
 
 
 def test_no_channel_is_occupied_afterwards(whole: Run, server: Running, backend: Callable[..., Pusher]) -> None:
-    channels = backend(server).channels_info()["channels"]
-    assert [name for name in channels if "bench-" in name] == []
+    assert left_behind(backend(server)) == []
 
 
 def test_the_server_can_be_watched(server: Running, tmp_path: Path) -> None:

@@ -241,6 +241,15 @@ async def test_a_head_that_is_too_large_but_whole_is_refused(server: Running, pa
         await ends(line, answer)
 
 
+@pytest.mark.parametrize("start", [b"\r\n", b"GET http://"])
+async def test_a_request_that_never_says_what_it_is_is_not_read_for_ever(server: Running, start: bytes) -> None:
+    async with Line(server) as line:
+        await line.send(start + (b"a" if start.startswith(b"G") else b"\r\n") * 20_000)
+        answer = await line.answer()
+        assert answer.status == 431
+        await ends(line, answer)
+
+
 @pytest.mark.parametrize("part", [b"y" * 65536, b"X-Trailer: value\r\n" * 4096], ids=["one trailer", "many trailers"])
 async def test_trailers_without_end_are_refused(server: Running, part: bytes) -> None:
     before = memory(server)

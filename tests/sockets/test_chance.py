@@ -1,6 +1,7 @@
 """Ids of sockets and marks of stays are like none before."""
 
-import os
+import subprocess
+import sys
 
 from hubbub.session import chance
 
@@ -18,13 +19,17 @@ def test_marks_are_never_the_same() -> None:
     assert len({chance.ref() for _ in range(3 * chance.AT_ONCE)}) == 3 * chance.AT_ONCE
 
 
-def test_a_process_does_not_go_on_with_the_numbers_of_the_one_it_was_forked_from() -> None:
-    chance.socket_id()  # some more are in stock
-    reader, writer = os.pipe()
-    if not (child := os.fork()):
-        os.write(writer, chance.socket_id().encode())
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        assert pipe.read() not in ("", chance.socket_id())
+FORKED = """
+import os
+from hubbub.session import chance
+chance.socket_id()  # some more are in stock
+child = os.fork()
+print(chance.socket_id(), flush=True)
+if child:
     os.waitpid(child, 0)
+"""
+
+
+def test_a_process_does_not_go_on_with_the_numbers_of_the_one_it_was_forked_from() -> None:
+    said = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True).stdout.split()
+    assert len(said) == len(set(said)) == 2

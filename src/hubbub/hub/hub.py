@@ -105,7 +105,9 @@ class Hub:
         # One turn of the loop reads all that has come, of thousands of clients maybe, each for a channel of its own: to
         # look at fewer channels than came in would let them pile up.
         left = max(slice_size, len(ready))
-        while ready and left > 0:
+        for _ in range(len(ready)):
+            if left <= 0:
+                break
             channel = ready.popleft()
             left -= channel.write(min(left, slice_size))
             if not channel.is_at_rest:

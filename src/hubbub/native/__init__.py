@@ -1,13 +1,15 @@
 """What is worth compiling: writing the same bytes to many sockets, and reading frames.
 
-The compiled module is optional: without it, or with HUBBUB_PURE in the environment, the same names are Python's. Knows
-bytes and transports; does not know what is in them.
+The compiled module is optional: without it, or with HUBBUB_PURE=1 in the environment, the same names are Python's.
+Knows bytes and transports; does not know what is in them.
 """
 
 import os
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING or os.environ.get("HUBBUB_PURE"):
+_IS_UNWANTED: Final = os.environ.get("HUBBUB_PURE", "").lower() in {"1", "true", "yes", "on"}
+
+if TYPE_CHECKING or _IS_UNWANTED:
     from hubbub.native.pure import Outlet, plain_post, sealed, write_all
     from hubbub.native.pure_frames import Frames
 else:

@@ -15,6 +15,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from hubbub.errors import HEAD_TOO_LARGE
 from hubbub.transports.asgi import Asgi
 from hubbub.transports.http1 import Http1
 from hubbub.transports.kind import Kind, origin_form
@@ -91,7 +92,12 @@ class Front(WebSocket):
                 data, self._early = bytes(self._early) + data, None
             kind = self._doorman.kind(data)
             if kind is None:
-                self._early = bytearray(data)
+                limit = self._services.settings.max_head_bytes
+                if len(data) > limit:
+                    self._doorman = None
+                    self._decline(HEAD_TOO_LARGE(limit=limit))
+                else:
+                    self._early = bytearray(data)
                 return
             doorman, self._doorman = self._doorman, None
             if kind is not Kind.SOCKET:
