@@ -69,11 +69,7 @@ class Channel:
         self._batches: deque[Batch] | None = None
 
     def __len__(self) -> int:
-        audiences = self.audiences
-        if len(audiences) == 1:
-            for audience in audiences.values():
-                return len(audience)
-        return sum(map(len, audiences.values()))
+        return sum(map(len, self.audiences.values()))
 
     def __contains__(self, connection: Connection) -> bool:
         audience = self.audiences.get(connection.wire)
@@ -112,8 +108,18 @@ class Channel:
         in between.
         """
         if not self._batches:
-            if len(self._pending) == 1 and len(self) <= most:
-                return self._write_one()
+            pending, audiences = self._pending, self.audiences
+            if len(pending) == 1 and len(audiences) == 1:
+                ((wire, audience),) = audiences.items()
+                if len(audience) <= most:
+                    # What most turns of most channels are: one fact, in one wire, for few.
+                    fact, exclude = pending.pop()
+                    everyone = list(audience)
+                    if exclude is not None and exclude in audience:
+                        everyone.remove(exclude)
+                    if frame := wire.pack(fact):
+                        write_all(everyone, 0, len(everyone), frame, _close)
+                    return len(everyone)
             self._seal()
         batches = self._batches
         written = 0
@@ -124,19 +130,6 @@ class Channel:
                     call()
         if not batches:
             self._batches = None
-        return written
-
-    def _write_one(self) -> int:
-        """Write the one fact there is to everyone at once: what most turns of most channels are."""
-        fact, exclude = self._pending.pop()
-        written = 0
-        for wire, audience in [*self.audiences.items()]:
-            if frame := wire.pack(fact):
-                everyone = list(audience)
-                if exclude is not None and exclude in audience:
-                    everyone.remove(exclude)
-                write_all(everyone, 0, len(everyone), frame, _close)
-                written += len(everyone)
         return written
 
     def when_written(self, call: Callable[[], object]) -> None:

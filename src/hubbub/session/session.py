@@ -77,8 +77,15 @@ class Session(ABC):
             if self._waiting is None:
                 self._waiting = deque()
             self._waiting.append(message)
-        elif not self._is_ended and (work := self._obey(message)) is not None:
-            self._start(work)
+        elif not self._is_ended:
+            try:
+                work = self._understand(message)
+            except Exception:
+                logger.exception("a message of socket %s failed", self.socket_id or "not welcomed yet")
+                self._fail()
+                return
+            if work is not None:
+                self._start(work)
 
     def end(self) -> None:
         """Leave everything: the socket is gone. Nothing is written any more."""
@@ -147,20 +154,12 @@ class Session(ABC):
         while work is not None:
             try:
                 await work
+                work = self._next()
             except Exception:
                 logger.exception("a command of socket %s failed", self.socket_id or "not welcomed yet")
                 self._fail()
-            work = self._next()
+                work = self._next()
         self.is_busy = False
-
-    def _obey(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
-        """Do what a message says, or give what of that must be waited for. Nothing escapes from here either."""
-        try:
-            return self._understand(message)
-        except Exception:
-            logger.exception("a message of socket %s failed", self.socket_id or "not welcomed yet")
-            self._fail()
-            return None
 
     def _fail(self) -> None:
         """Obey nothing more of a client whose command has met a fault of ours."""
@@ -170,7 +169,7 @@ class Session(ABC):
     def _next(self) -> Coroutine[Any, Any, None] | None:
         """Give what is to be done now; None if nothing is."""
         while self._waiting and not self._is_ended:
-            if (work := self._obey(self._waiting.popleft())) is not None:
+            if (work := self._understand(self._waiting.popleft())) is not None:
                 return work
         self._waiting = None
         return self._leave_all() if self._is_ended and self._app is not None else None
