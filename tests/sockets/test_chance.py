@@ -23,10 +23,9 @@ FORKED = """
 import os
 from hubbub.session import chance
 chance.socket_id()  # some more are in stock
-child = os.fork()
-print(chance.socket_id(), flush=True)
-if child:
+if child := os.fork():
     os.waitpid(child, 0)
+print(chance.socket_id(), flush=True)
 """
 
 

@@ -105,12 +105,15 @@ class Hub:
         # One turn of the loop reads all that has come, of thousands of clients maybe, each for a channel of its own: to
         # look at fewer channels than came in would let them pile up.
         left = max(slice_size, len(ready))
-        for _ in range(len(ready)):
-            if left <= 0:
-                break
-            channel = ready.popleft()
-            left -= channel.write(min(left, slice_size))
-            if not channel.is_at_rest:
-                ready.append(channel)
-        if ready:
-            self._schedule(self._turn)
+        try:
+            for _ in range(len(ready)):
+                if left <= 0:
+                    break
+                channel = ready.popleft()
+                left -= channel.write(min(left, slice_size))
+                if not channel.is_at_rest:
+                    ready.append(channel)
+        finally:
+            # Should a fact not be one that can be packed, a bug, the other channels go on all the same.
+            if ready:
+                self._schedule(self._turn)

@@ -30,7 +30,9 @@ static int by_transport(Outlet *self, PyObject *data) {
 
 /* Tell whether nothing waits in the transport: 1, 0, or -1 with an exception. */
 static int is_clear(Outlet *self) {
-    PyObject *answer = PyObject_CallMethodNoArgs(self->transport, name_of_size);
+    PyObject *transport = Py_NewRef(self->transport); /* a transport written in Python may shut this outlet too */
+    PyObject *answer = PyObject_CallMethodNoArgs(transport, name_of_size);
+    Py_DECREF(transport);
     if (answer == NULL)
         return -1;
     long size = PyLong_AsLong(answer);
@@ -53,6 +55,8 @@ static int outlet_send(Outlet *self, PyObject *data) {
         int clear = is_clear(self);
         if (clear < 0)
             return -1;
+        if (self->transport == NULL)
+            return 0;
         if (!clear)
             return by_transport(self, data);
         self->is_waiting = 0;

@@ -122,7 +122,12 @@ class _ErrorOut(msgspec.Struct, gc=False):
     data: _Error
 
 
+class _UsualEvent(ClientEvent, frozen=True, gc=False):
+    name: str = msgspec.field(name="event")
+
+
 _frame_decoder = msgspec.json.Decoder(_Frame)
+_usual_event_decoder = msgspec.json.Decoder(_UsualEvent)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -149,6 +154,15 @@ def decode(text: str) -> Command:
     Raises only Refusals: INVALID_JSON for what is not JSON, INVALID_MESSAGE for JSON of another shape, RESERVED_EVENT
     for `pusher` names that are not a client's to send, CLIENT_EVENT_PREFIX and CLIENT_EVENT_FIELDS for client events.
     """
+    if text.startswith('{"event":"client-'):
+        # As all libraries write them, with text as data: read in one go they take half the time. Others are read below.
+        try:
+            usual = _usual_event_decoder.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            pass
+        else:
+            if usual.name.startswith("client-"):  # the last of several "event" counts
+                return usual
     try:
         frame = _frame_decoder.decode(text)
         event = frame.event

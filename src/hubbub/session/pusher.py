@@ -107,28 +107,21 @@ class PusherSession(Session):
 
     def _understand(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
         assert isinstance(message, str)
+        command = None
         try:
             command = pusher.decode(message)
-        except Refusal as refusal:
-            self._count(refusal)
-            self._reply(Refused(refusal.code, refusal.message))
-            return None
-        if command is pusher.PING:
-            self._reply(pusher.PONG)
-        elif isinstance(command, ClientEvent):
-            return self._do_at_once(command)
-        elif command is not pusher.PONG:
-            return self._do(command)
-        return None
-
-    def _do_at_once(self, command: ClientEvent) -> Coroutine[Any, Any, None] | None:
-        """Pass an event on, with no coroutine where nothing waits: these come by the thousand."""
-        try:
-            work = self._client_event(command)
+            if isinstance(command, ClientEvent):
+                # With no coroutine where nothing waits: these come by the thousand.
+                work = self._client_event(command)
+                return None if work is eager.DONE else self._finish(command, work)
         except Refusal as refusal:
             self._answer(command, refusal)
             return None
-        return None if work is eager.DONE else self._finish(command, work)
+        if command is pusher.PING:
+            self._reply(pusher.PONG)
+        elif command is not pusher.PONG:
+            return self._do(command)
+        return None
 
     async def _finish(self, command: Command, work: Awaitable[None]) -> None:
         try:
@@ -148,8 +141,8 @@ class PusherSession(Session):
         except Refusal as refusal:
             self._answer(command, refusal)
 
-    def _answer(self, command: Command, refusal: Refusal) -> None:
-        """Say why a command was not obeyed."""
+    def _answer(self, command: Command | None, refusal: Refusal) -> None:
+        """Say why a command was not obeyed, or, where it is None, not understood."""
         if refusal.reason is OVER_QUOTA:
             self._refuse(refusal)
             return
