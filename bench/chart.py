@@ -133,7 +133,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("result", type=Path, nargs="?", default=RESULT, help="made by compare.py")
     parser.add_argument("chart", type=Path, nargs="?", default=CHART, help="to write")
     options = parser.parse_args(arguments)
-    options.chart.write_text(draw(load(options.result)))
+    try:
+        drawn = draw(load(options.result))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    options.chart.write_text(drawn)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -144,7 +143,11 @@ def _rest(server: Server) -> None:
 def _locked(path: Path) -> Iterator[None]:
     """Two measurements on one machine never overlap."""
     with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for {path}, which another measurement holds", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -185,7 +188,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--lock",
         type=Path,
-        default=Path(tempfile.gettempdir(), "measure.lock"),
+        default=RESULTS / "measure.lock",
         help="file that is locked (flock) during each measurement",
     )
     options = parser.parse_args(arguments)

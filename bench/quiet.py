@@ -200,7 +200,7 @@ def run(checkout: Path, subscribers: int, large_rate: float, rate: float, second
             beside = []
             for _ in range(rounds):
                 beside.append(measure(server, rate, seconds))
-                print(f"beside: {spread(beside[-1].took)}", file=sys.stderr)
+                print(f"beside: p99 {spread(beside[-1].took).p99:.2f} ms", file=sys.stderr)
         output.seek(0)
         large = json.loads(output.read())
     found = {"alone": alone, "beside": beside}
@@ -226,6 +226,8 @@ def main() -> int:
     parser.add_argument("--checkout", type=Path, default=ROOT, help="another folder's Hubbub")
     parser.add_argument("--json", type=Path, help="write the raw figures here")
     given = parser.parse_args()
+    if not GENERATOR.exists():
+        parser.error("the load generator is not built yet: make -C bench/tools")
     figures = run(given.checkout, given.subscribers, given.large_rate, given.rate, given.seconds, given.rounds)
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))

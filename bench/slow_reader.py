@@ -147,7 +147,11 @@ def main() -> int:
             print(
                 f"{given.stalled} who do not read: RSS {one.rss_before / 1e6:.1f} MB before,"
                 f" {one.rss_most / 1e6:.1f} at most, {one.rss_after / 1e6:.1f} after;"
-                f" cut {one.first_cut:.1f} to {one.last_cut:.1f} s after they stopped"
+                + (
+                    f" cut {one.first_cut:.1f} to {one.last_cut:.1f} s after they stopped"
+                    if one.last_cut >= 0
+                    else " not all were cut in that time"
+                )
             )
             for when in ("before", "during", "after"):
                 took: Spread = getattr(one, when)

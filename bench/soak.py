@@ -269,6 +269,8 @@ def main() -> int:
     parser.add_argument("--core", type=int, help="pin the server to it; it is not pinned unless told")
     parser.add_argument("--json", type=Path, help="write what was found here")
     given = parser.parse_args()
+    if given.minutes < 1:
+        parser.error("--minutes: 1 at least, or there is nothing to compare")
     report = run(given.minutes, given.every, given.visitors, given.checkout, given.core)
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))

@@ -11,13 +11,10 @@ from typing import Final
 
 from hubbub.bench.histogram import Histogram
 from hubbub.bench.listener import Listener
-from hubbub.bench.plan import Part, Plan
+from hubbub.bench.plan import GIVE_UP, Part, Plan
 from hubbub.bench.refusal import Refused, reason
 from hubbub.bench.score import Score
 from hubbub.bench.target import Target
-
-GIVE_UP: Final = 100
-"""Refusals in a row after which no more connections are tried."""
 
 PORTS: Final = 20_000
 """Connections from one address of our own: a machine has some 28,000 ports to give."""

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -39,7 +40,8 @@ async def meet(target: Target) -> Target:
     if status == 0:
         raise NotRun(f"the HTTP API at {named(*target.api)} does not answer: {text}")
     if status != 200:
-        raise NotRun(f"the HTTP API at {named(*target.api)} refuses to publish: {status} {text}")
+        hint = " (is the secret right?)" if status == HTTPStatus.UNAUTHORIZED else ""
+        raise NotRun(f"the HTTP API at {named(*target.api)} refuses to publish: {status} {text}{hint}")
     return target
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from hubbub.bench.histogram import Histogram, floor
 from hubbub.bench.orders import Figures
-from hubbub.bench.plan import Case, Plan
+from hubbub.bench.plan import GIVE_UP, Case, Plan
 from hubbub.bench.usage import Looks, Usage
 
 UNITS: Final = {
@@ -175,7 +175,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 " (more --processes, if there are cores for them)"
             )
         if self.opened < self.plan.connections:
-            said.append(f"{self.opened} of {self.plan.connections} connections were made")
+            why = (
+                f": after {GIVE_UP} refusals in a row no more are tried"
+                if sum(self.refused.values()) >= GIVE_UP
+                else ""
+            )
+            said.append(f"{self.opened} of {self.plan.connections} connections were made{why}")
         if self.machine_idle is not None and self.machine_idle < NO_ROOM:
             said.append("no core of this machine was idle, so programs waited for one: that is in the figures")
         said += [f"{count} × refused: {reason}" for reason, count in self.refused.items()]

@@ -8,6 +8,9 @@ from typing import Final
 
 import msgspec
 
+GIVE_UP: Final = 100
+"""Refusals in a row after which no more connections are tried."""
+
 
 class Case(StrEnum):
     """What `--case` chooses from, in the order in which cases run."""

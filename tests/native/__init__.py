@@ -1,0 +1,1 @@
+"""The compiled module and its Python twin, one by one and side by side."""
