@@ -82,7 +82,12 @@ T = TypeVar("T")
 
 def trigger(body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
     """Read the body of `POST /events`; what it leaves out may stand in the query. Raises the 400 or 413 that fits."""
-    if (usual := _usual(body, _usual_decoder)) is not None and (usual.channels or usual.channel is not None):
+    usual: _Usual | None
+    try:
+        usual = _usual_decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        usual = None  # right or wrong, but not as usual
+    if usual is not None and (usual.channels or usual.channel is not None):
         if query is not NO_PARAMETERS:
             usual.socket_id = query.get("socket_id") if usual.socket_id is None else usual.socket_id
             usual.info = query.get("info") if usual.info is None else usual.info
