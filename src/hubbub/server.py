@@ -43,6 +43,7 @@ from hubbub.snippets import snippets
 from hubbub.store import Store, is_sqlite, migrate
 from hubbub.tally import Tally
 from hubbub.transports import timeline
+from hubbub.transports.answers import Answers
 from hubbub.transports.detour import TERMINATE_PATH, answer
 from hubbub.transports.fallback import PATHS as FALLBACK_PATHS
 from hubbub.transports.fallback import Fallbacks
@@ -222,7 +223,12 @@ class Server(uvicorn.Server):
             tally=self._tally,
         )
         self._services = Services(
-            self._settings, wheel, doors, Rest(self._apps, node, tally=self._tally), self._proxies
+            self._settings,
+            wheel,
+            doors,
+            Rest(self._apps, node, tally=self._tally),
+            self._proxies,
+            Answers(loop.call_soon),
         )
         self._long_polls = LongPolls(self._services)
         self._fallbacks = Fallbacks(self._services)

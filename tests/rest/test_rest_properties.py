@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from hubbub.session.doors import Doors
 from hubbub.settings import Settings
+from hubbub.transports.answers import Answers
 from hubbub.transports.front import Doorman, Front
 from hubbub.transports.kind import Kind
 from hubbub.transports.proxies import Proxies
@@ -203,7 +204,7 @@ async def answers(desk: Desk, parts: Sequence[bytes]) -> tuple[bytes, bool]:
     """Give what is answered to `parts`, each received by itself, and whether the connection ends."""
     loop = asyncio.get_running_loop()
     options = Settings.model_construct()
-    services = Services(options, Wheel(loop), cast("Doors", None), desk.rest, Proxies(""))
+    services = Services(options, Wheel(loop), cast("Doors", None), desk.rest, Proxies(""), Answers(loop.call_soon))
     doorman = Alone(services, cast("Config", None), ServerState(), {})
     pipe = Pipe()
     pipe.set_protocol(Front(services, doorman, ServerState()))
@@ -215,6 +216,7 @@ async def answers(desk: Desk, parts: Sequence[bytes]) -> tuple[bytes, bool]:
                 break
             await asyncio.sleep(0)
         assert not pipe.is_paused
+    services.answers.flush()
     pipe.protocol.connection_lost(None)
     return re.sub(rb"\r\nDate: [^\r]+", b"", pipe.written), pipe.has_ended
 

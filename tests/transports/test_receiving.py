@@ -12,6 +12,7 @@ from hubbub.node.node import Node
 from hubbub.session.doors import Doors, Opening
 from hubbub.settings import AppSettings, Settings
 from hubbub.transports.absence import Absence
+from hubbub.transports.answers import Answers
 from hubbub.transports.httpsocket import HttpSocket
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.receiving import CUT, STREAM, Receiving
@@ -33,7 +34,8 @@ def services(**settings: Any) -> Services:
     node = Node(Hub(loop.call_soon, 256), Memory())
     wheel = Wheel(loop)
     wheel.start()
-    return Services(Settings(**settings), wheel, Doors(apps, node, 120), Rest(apps, node), Proxies(""))
+    doors, rest, answers = Doors(apps, node, 120), Rest(apps, node), Answers(loop.call_soon)
+    return Services(Settings(**settings), wheel, doors, rest, Proxies(""), answers)
 
 
 async def test_a_client_that_reads_nothing_is_cut_off() -> None:

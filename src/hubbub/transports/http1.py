@@ -15,9 +15,10 @@ from uvicorn.server import ServerState
 
 from hubbub import eager
 from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, METHOD, REQUEST_TIMEOUT, Refusal
-from hubbub.native import plain_post
+from hubbub.native import Outlet, plain_post
 from hubbub.transports.ending import hang_up
 from hubbub.transports.kind import Dispatcher, Kind, origin_form
+from hubbub.transports.outlet import outlet
 from hubbub.transports.request import Request
 from hubbub.transports.response import Response, refused, render
 from hubbub.transports.services import Services
@@ -48,6 +49,7 @@ class Http1(asyncio.Protocol):
         self._state = state
         self._front = front
         self._transport: asyncio.Transport
+        self._outlet: Outlet
         self._parser = httptools.HttpRequestParser(self)
         self._phase = Phase.IDLE
         self._since = services.wheel.now
@@ -72,6 +74,7 @@ class Http1(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection over."""
         self._transport = transport
+        self._outlet = outlet(transport)
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
         settings = self._services.settings
         self._services.wheel.watch(self, min(settings.head_timeout, settings.keep_alive_timeout))
@@ -92,6 +95,7 @@ class Http1(asyncio.Protocol):
                 return
             if self._front.kind(data) is not Kind.API:
                 self._release()
+                self._services.answers.flush()
                 self._front.dispatch(self._transport, data)
                 return
         self._feed(data)
@@ -101,6 +105,7 @@ class Http1(asyncio.Protocol):
         """Forget what is not answered yet."""
         self._phase = Phase.ENDING
         self._queue.clear()
+        self._outlet.shut()
         self._release()
 
     def pause_writing(self) -> None:
@@ -120,6 +125,7 @@ class Http1(asyncio.Protocol):
         """The server stops: answer what is under way, then close."""
         self._is_stopping = True
         if self._phase is Phase.IDLE and not self._is_busy:
+            self._services.answers.flush()
             self._transport.close()
 
     def on_due(self) -> None:
@@ -180,7 +186,7 @@ class Http1(asyncio.Protocol):
             raise BAD_REQUEST(problem="there must be one Host header")
         self._phase = Phase.BODY
         if self._expects_continue and not self._queue and not self._is_busy and not self._parser.should_upgrade():
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._services.answers.put(self._outlet, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, part: bytes) -> None:
         """Take a part of the body. The first is kept as it is, for mostly it is all; more are put together."""
@@ -296,9 +302,8 @@ class Http1(asyncio.Protocol):
             self._end(None)
 
     def _write(self, response: Response, request: Request, *, keep_alive: bool) -> None:
-        self._transport.write(
-            render(response, keep_alive=keep_alive, version=request.version, has_body=request.method != b"HEAD")
-        )
+        answer = render(response, keep_alive=keep_alive, version=request.version, has_body=request.method != b"HEAD")
+        self._services.answers.put(self._outlet, answer)
 
     def _end(self, refusal: Refusal | None) -> None:
         """Say why, if there is a reason, and hang up."""
@@ -306,7 +311,8 @@ class Http1(asyncio.Protocol):
         self._phase = Phase.ENDING
         self._since = self._services.wheel.now
         if refusal is not None:
-            self._transport.write(render(refused(refusal), keep_alive=False))
+            self._services.answers.put(self._outlet, render(refused(refusal), keep_alive=False))
+        self._services.answers.flush()
         hang_up(self._transport, self, self._services)
 
     def _read_on(self) -> None:

@@ -4,6 +4,7 @@ import msgspec
 
 from hubbub.session.doors import Doors
 from hubbub.settings import Settings
+from hubbub.transports.answers import Answers
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.rest import Rest
 from hubbub.transports.wheel import Wheel
@@ -17,3 +18,4 @@ class Services(msgspec.Struct, frozen=True):
     doors: Doors
     rest: Rest
     proxies: Proxies
+    answers: Answers

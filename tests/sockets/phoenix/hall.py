@@ -14,6 +14,7 @@ from hubbub.hub.hub import Hub
 from hubbub.node.node import Node
 from hubbub.session.doors import Doors
 from hubbub.settings import AppSettings, Settings
+from hubbub.transports.answers import Answers
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.rest import Rest
 from hubbub.transports.services import Services
@@ -111,7 +112,8 @@ class Hall:
         self.node = Node(Hub(loop.call_soon), Memory())
         self.doors = Doors(self.apps, self.node, 120, None, self.book)
         self.wheel = Wheel(loop)
-        self.services = Services(settings, self.wheel, self.doors, Rest(self.apps, self.node), Proxies("127.0.0.1"))
+        rest, answers = Rest(self.apps, self.node), Answers(loop.call_soon)
+        self.services = Services(settings, self.wheel, self.doors, rest, Proxies("127.0.0.1"), answers)
 
     def put(self, app_id: str, *keys: str, **settings: object) -> None:
         """Put an application on the shelf, in place of that of the same id."""
