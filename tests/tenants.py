@@ -28,7 +28,7 @@ from hubbub.webhooks.seam import Attempt, NewDelivery, State
 from running import Running
 
 LIMIT = 20.0  # seconds
-PEOPLE = ("ada", "pete", "rita", "bob", "olga", "rosa")
+PEOPLE = ("ada", "pete", "rita", "bob", "olga", "rosa", "nina")
 
 _numbers = itertools.count(1)
 
