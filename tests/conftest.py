@@ -42,12 +42,17 @@ def _program(name: str) -> Callable[[], str | None]:
 NEEDS: dict[str, Callable[[], str | None]] = {
     "node": _node,
     "client": _client,
+    "caddy": _program("caddy"),
     "chromium": _program("chromium"),
     "curl": _program("curl"),
+    "haproxy": _program("haproxy"),
     "make": _program("make"),
+    "nginx": _program("nginx"),
     "openssl": _program("openssl"),
     "postgresql": postgres.missing_server,
     "postgresql programs": postgres.missing_programs,
+    "prometheus": _program("prometheus"),
+    "redis": _program("redis-server"),
     "valgrind": _program("valgrind"),
 }
 """What a test may need of the machine, each with a look that tells what is missing."""

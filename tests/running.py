@@ -12,9 +12,12 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
+
+from forked import Forked
 
 START_LIMIT = 30.0  # seconds, here and below
 STOP_LIMIT = 30.0
@@ -29,6 +32,12 @@ class Running:
     `settings` are those of the server, by name: `Running(ping_after=1, app_client_events=False)`. A setting that is
     None is left out: `Running(app_id=None, app_key=None, app_secret=None)` declares no application.
     """
+
+    program: Sequence[str] = ("-m", "hubbub")
+    """What Python runs, with `serve` after it."""
+
+    interpreter: str = sys.executable
+    """That Python. As long as both are these, a process is forked that has imported Hubbub already."""
 
     def __init__(self, *, migrate: bool = False, **settings: object) -> None:
         settings = {
@@ -59,9 +68,19 @@ class Running:
         return f"ws://{self.host}:{self.port}/app/{self.key}"
 
     @property
+    def folder(self) -> Path:
+        """Where it runs, and other commands too."""
+        return Path(self._directory.name)
+
+    @property
     def pid(self) -> int:
         """The process."""
         return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, None while it runs."""
+        return self._process.poll()
 
     def __enter__(self) -> Self:
         """Start it, and wait until it listens."""
@@ -100,8 +119,10 @@ class Running:
 
     def command(self, *arguments: str) -> str:
         """Run another `hubbub` command on the same settings, and give what it printed. Raises unless it succeeds."""
+        if self._may_fork:
+            return self._forked_command(*arguments)
         done = subprocess.run(
-            [sys.executable, "-m", "hubbub", *arguments],
+            [self.interpreter, "-m", "hubbub", *arguments],
             cwd=self._directory.name,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -114,9 +135,34 @@ class Running:
             raise AssertionError(f"hubbub {' '.join(arguments)}: status {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def _forked_command(self, *arguments: str) -> str:
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            files = {"stdout": stdout.fileno(), "stderr": stderr.fileno()}
+            status = Forked(arguments, folder=self.folder, environment=self._environment(), **files).wait(START_LIMIT)
+            for file in (stdout, stderr):
+                file.seek(0)
+            said, problem = stdout.read().decode(), stderr.read().decode()
+        if status != 0:
+            raise AssertionError(f"hubbub {' '.join(arguments)}: status {status}\n{said}{problem}")
+        return said
+
+    @property
+    def _may_fork(self) -> bool:
+        """Workers begin as their parent did, and what is compiled is chosen when it is imported."""
+        is_usual = (self.program, self.interpreter) == (Running.program, Running.interpreter)
+        return is_usual and not {"workers", "pure"} & self._settings.keys() and "HUBBUB_PURE" not in os.environ
+
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hubbub", "serve"],
+        if self._may_fork:
+            reading, writing = os.pipe()
+            self._process: subprocess.Popen[str] | Forked = Forked(
+                ["serve"], folder=self.folder, environment=self._environment(), stdout=writing, stderr=writing
+            )
+            os.close(writing)
+            self._read_from(os.fdopen(reading, errors="replace"))
+            return
+        process = subprocess.Popen(
+            [self.interpreter, *self.program, "serve"],
             cwd=self._directory.name,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
@@ -125,7 +171,12 @@ class Running:
             text=True,
             errors="replace",
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        assert process.stdout is not None
+        self._process = process
+        self._read_from(process.stdout)
+
+    def _read_from(self, output: IO[str]) -> None:
+        self._reader = threading.Thread(target=self._read, args=[output], daemon=True)
         self._reader.start()
 
     def _environment(self) -> dict[str, str]:
@@ -137,9 +188,8 @@ class Running:
         environment["PYTHONUNBUFFERED"] = "1"
         return environment
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as lines:
+    def _read(self, output: IO[str]) -> None:
+        with output as lines:
             for line in lines:
                 self.output.append(line)
                 self._lines.put(line)

@@ -17,7 +17,8 @@ ORGANIZATION = "acme-inc"
 class Seeded(Running):
     """`with Seeded() as server:` starts a server whose application, `server.key`, belongs to an organization.
 
-    `token` is a user token of that organization's admin.
+    `token` is a user token of that organization's admin, who signs in to the pages by `email` and `password`, and must
+    then set another password.
     """
 
     def __init__(self, **settings: object) -> None:
@@ -25,13 +26,15 @@ class Seeded(Running):
         polling = {"poll_window": 1, "poll_timeout": 2}
         super().__init__(migrate=False, app_id=None, app_key=None, app_secret=None, **{**polling, **settings})
         self.token = ""
+        self.email = ""
+        self.password = ""
 
     def __enter__(self) -> Self:
         super().__enter__()
         try:
-            printed = dict(re.findall(r"^(\w+): +(\S+)$", self.command("seed"), re.MULTILINE))
-            self.app_id, self.key, self.secret, self.token = (
-                printed[name] for name in ("Id", "Key", "Secret", "Token")
+            printed = dict(re.findall(r"^([\w-]+): +(\S+)$", self.command("seed"), re.MULTILINE))
+            self.app_id, self.key, self.secret, self.token, self.email, self.password = (
+                printed[name] for name in ("Id", "Key", "Secret", "Token", "E-mail", "Password")
             )
         except BaseException:
             self._end(expect_life=False)

@@ -184,6 +184,7 @@ class Tenants(Running):
         store, now = Store.open(self.database_url), datetime.now(UTC)
         body = '{"time_ms":1,"events":[{"name":"channel_occupied","channel":"chat"}]}'
         [made] = await store.outbox.make([NewDelivery(app_id, endpoint_id, 1, ("chat",), body, "key", "signature", ())])
+        assert made is not None
         await store.outbox.attempted([Attempt(made, now, 12, State.FAILED, 500, "", "Oh no")])
         await store.close()
         return made

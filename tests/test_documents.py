@@ -7,6 +7,7 @@ import pytest
 
 from hubbub import errors, reference
 from hubbub.errors import Reason
+from hubbub.metrics.page import markdown
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -14,6 +15,10 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 def test_the_page_of_settings_is_the_table_of_settings() -> None:
     assert (ROOT / "docs/settings.md").read_text(encoding="utf-8") == reference.markdown() + "\n", "run `make docs`"
+
+
+def test_the_page_of_metrics_is_the_table_of_metrics() -> None:
+    assert (ROOT / "docs/metrics.md").read_text(encoding="utf-8") == markdown() + "\n", "run `make docs`"
 
 
 def test_every_close_code_is_explained() -> None:

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +22,7 @@ from hubbub import reference
 from hubbub.errors import name_of
 from hubbub.settings import AppSettings
 from running import Running
-from seeded import Seeded
+from seeded import ORGANIZATION, Seeded
 from sockets.client import PusherSocket, dial
 
 TOKEN = "a-token-for-metrics"
@@ -215,3 +217,135 @@ def test_without_a_token_there_are_no_metrics() -> None:
             metrics(server, "None")
         assert refusal.value.code == 404
         refusal.value.close()
+
+
+def say(server: Running, *parts: bytes) -> bytes:
+    """Send something by a connection of its own, in parts, and give all that is answered."""
+    with socket.create_connection((server.host, server.port), timeout=30) as connection:
+        for part in parts:
+            connection.sendall(part)
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    return answer
+
+
+HEAD = b"Host: localhost\r\n"
+
+EARLY: dict[str, tuple[list[bytes], bytes]] = {
+    "request_timeout": ([b"POST /apps/1/events HTTP/1.1\r\nHost: "], b"408"),
+    "body_too_large": (
+        [b"POST /apps/1/events HTTP/1.1\r\n" + HEAD + b"Content-Length: 5000\r\n\r\n" + b"x" * 5000],
+        b"413",
+    ),
+    "head_too_large": ([b"GET /apps/1/channels HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 9000 + b"\r\n\r\n"], b"431"),
+    "upgrade_required": ([b"GET /app/key HTTP/1.1\r\n" + HEAD + b"\r\n"], b"426"),
+    "bad_request": ([b"GET /apps/1/channels HTTP/1.1\r\n\r\n"], b"400"),
+}
+"""What is refused before anybody knows of which application it is, and its status."""
+
+EARLY_PAGES: dict[str, tuple[list[bytes], bytes]] = {
+    "request_timeout": ([b"POST /sign-in HTTP/1.1\r\nHost: "], b"408"),
+    "body_too_large": ([b"POST /sign-in HTTP/1.1\r\n" + HEAD + b"Content-Length: 5000\r\n\r\n"], b"413"),
+    "head_too_large": ([b"GET /sign-in HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 9000 + b"\r\n\r\n"], b"431"),
+}
+"""The same of what is neither a socket nor the signed API."""
+
+JSON_API: dict[str, tuple[str, str, dict[str, str], bytes]] = {
+    "unauthenticated": ("GET", "/api/organizations", {}, b""),
+    "unknown": ("GET", "/api/nothing-of-the-kind", {}, b""),
+    "method": ("DELETE", "/api/session", {}, b""),
+    "invalid": ("POST", "/api/session", {"Content-Type": "application/json"}, b"[]"),
+    "bad_request": ("POST", "/api/session", {"Content-Type": "application/json"}, b"{"),
+}
+"""What the JSON API refuses."""
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[Running]:
+    with Running(metrics_token=TOKEN, head_timeout=0.5, max_body_bytes=4000, max_head_bytes=4096) as server:
+        yield server
+
+
+@pytest.mark.parametrize("reason", EARLY)
+def test_what_is_refused_before_a_session_is_counted(strict: Running, reason: str) -> None:
+    parts, status = EARLY[reason]
+    before = refused(metrics(strict), "", reason)
+    assert say(strict, *parts).split(b" ", 2)[1] == status
+    assert refused(metrics(strict), "", reason) == before + 1
+
+
+@pytest.mark.parametrize("reason", EARLY_PAGES)
+def test_what_is_refused_to_who_asks_for_a_page_is_counted(strict: Running, reason: str) -> None:
+    parts, status = EARLY_PAGES[reason]
+    before = refused(metrics(strict), "", reason)
+    assert say(strict, *parts).split(b" ", 2)[1] == status
+    assert refused(metrics(strict), "", reason) == before + 1
+
+
+@pytest.mark.parametrize("reason", JSON_API)
+def test_what_the_json_api_refuses_is_counted(strict: Running, reason: str) -> None:
+    method, path, headers, body = JSON_API[reason]
+    before = refused(metrics(strict), "", reason)
+    request = urllib.request.Request(strict.url + path, body or None, headers, method=method)
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=30)
+    error.value.close()
+    assert refused(metrics(strict), "", reason) == before + 1
+
+
+async def test_too_high_a_rate_of_the_json_api_is_counted_once_and_for_its_application(measured: Seeded) -> None:
+    settings = ("--set", "events_per_second=1", "--org", ORGANIZATION)
+    made = json.loads(measured.command("app", "create", "Fast", "--json", *settings))
+    headers = {"Authorization": f"Bearer {measured.jwt()}", "Content-Type": "application/json"}
+
+    def publish() -> int:
+        url = f"{measured.url}/api/organizations/{ORGANIZATION}/applications/{made['id']}/event/n"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, b"{}", headers), timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    statuses = [await asyncio.to_thread(publish) for _ in range(6)]
+    text = metrics(measured)
+    assert statuses.count(429) > 0
+    assert refused(text, str(made["id"]), "event_rate") == statuses.count(429)
+    assert refused(text, "", "event_rate") == 0
+
+
+def test_a_port_of_its_own_has_metrics_and_health_without_a_token_and_nothing_else() -> None:
+    # Limits of addresses are for strangers, on the one port.
+    with Running(metrics_port=0, requests_per_second_per_address=1) as server:
+        told = re.search(r"Metrics and health are told on (http://127\.0\.0\.1:\d+)", server.log)
+        assert told is not None
+        with urllib.request.urlopen(f"{told[1]}/metrics", timeout=30) as answer:
+            assert "hubbub_connections 0.0" in answer.read().decode()
+        for path in ("/health", "/health/live", "/health/ready"):
+            with urllib.request.urlopen(told[1] + path, timeout=30) as answer:
+                assert json.load(answer)["status"] in ("ok", "live")
+        for path in ("/", "/sign-in", "/api/organizations", "/apps/1/channels", "/app/app-key"):
+            with pytest.raises(urllib.error.HTTPError) as refusal:
+                urllib.request.urlopen(told[1] + path, timeout=30)
+            assert refusal.value.code == 404
+            refusal.value.close()
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            metrics(server)
+        assert refusal.value.code == 404
+        refusal.value.close()
+
+
+def test_a_port_for_metrics_that_is_taken_stops_the_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(AssertionError, match="ended with status 2") as ended, Running(metrics_port=port):
+            pass
+        assert f"Hubbub cannot listen on 127.0.0.1:{port} for metrics" in str(ended.value)
+        assert "Traceback" not in str(ended.value)
+
+
+def test_looks_at_the_same_time_do_not_disturb_each_other(strict: Running) -> None:
+    with ThreadPoolExecutor(8) as many:
+        told = list(many.map(lambda _: metrics(strict), range(24)))
+    assert all("hubbub_webhook_backlog_events 0.0" in text for text in told)

@@ -28,12 +28,16 @@ class KeyPair(msgspec.Struct, frozen=True):
 
 
 class Application(msgspec.Struct, frozen=True):
-    """An application with its active key pairs, oldest first, and its settings."""
+    """An application with its active key pairs, oldest first, and its settings.
+
+    `alias` is the id that it had at another server: publishers may name it by either.
+    """
 
     id: str
     name: str
     key_pairs: tuple[KeyPair, ...]
     settings: AppSettings
+    alias: str | None = None
 
     def secret_of(self, key: str) -> str | None:
         """Give the secret of an active key, None for any other."""

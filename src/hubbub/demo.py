@@ -1,12 +1,14 @@
-"""The application of the home page's chat: nobody's, in memory, gone with the process.
+"""The application of the home page's chat: nobody's, and kept nowhere.
 
-Knows who was given a token for it, and lets nobody in elsewhere: for every other application it asks the real grants.
+Knows the tokens that visitors get for it, good on every node that has the same secret, and lets nobody in elsewhere:
+for every other application it asks the real grants.
 """
 
+import hashlib
+import hmac
 import secrets
 import time
 from typing import Final
-from uuid import uuid4
 
 import msgspec
 
@@ -18,12 +20,11 @@ from hubbub.session.doors import Grants
 from hubbub.settings import AppSettings
 
 ID: Final = "~demo"
-"""No application that is stored or declared can have it."""
+"""Its id, and its key. No application that is stored or declared can have it."""
+SECRET_NAME: Final = "demo"  # noqa: S105 - the name of what signs the tokens
 TOPICS: Final = ("general", f"{USER_PREFIX}*")
 LIFETIME: Final = 3600.0
 """Seconds a visitor's token is good."""
-
-MOST_TOKENS: Final = 10_000
 
 SETTINGS: Final = AppSettings(max_connections=200, max_event_bytes=2000, max_topic_members=100)
 
@@ -41,35 +42,45 @@ class Demo:
 
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
-        self._by_token: dict[str, Grant] = {}
-        pair = KeyPair(str(uuid4()), secrets.token_urlsafe(32))
-        self.application = Application(ID, "Chat demo", (pair,), SETTINGS)
+        self._secret = secrets.token_bytes(32)
+        self.application = Application(ID, "Chat demo", (KeyPair(ID, secrets.token_urlsafe(32)),), SETTINGS)
+
+    def share(self, secret: str) -> None:
+        """Sign tokens with this from now on, as all nodes of a cluster do."""
+        self._secret = secret.encode()
 
     def issue(self, uid: str) -> Pass:
-        """Let a visitor in as `uid`."""
-        if len(self._by_token) >= MOST_TOKENS:
-            del self._by_token[next(iter(self._by_token))]  # the oldest
-        token = secrets.token_urlsafe(24)
-        self._by_token[token] = Grant(
-            user_id=0,
-            token_id=None,
-            expires_at=time.time() + LIFETIME,
-            is_channel_only=True,
-            app_id=ID,
-            uid=uid,
-            topics=TOPICS,
-        )
-        return Pass(self.application.key_pairs[0].key, token, uid)
+        """Let a visitor in as `uid`, which has no `.`."""
+        said = f"{uid}.{int(time.time() + LIFETIME)}"
+        return Pass(ID, f"{said}.{self._signature(said)}", uid)
 
     async def admit(self, jwt: str, app: Application) -> Grant:
         """See `Grants.admit`."""
         if app is not self.application:
             return await self._grants.admit(jwt, app)
-        grant = self._by_token.get(jwt)
-        if grant is None or grant.expires_at < time.time():
-            raise UNAUTHENTICATED(problem="the demo gave no such token, or it has expired")
-        return grant
+        said, _, signature = jwt.rpartition(".")
+        if not hmac.compare_digest(_bytes(signature), _bytes(self._signature(said))):
+            raise UNAUTHENTICATED(problem="the demo gave no such token")
+        uid, _, expires_at = said.partition(".")
+        if int(expires_at) < time.time():
+            raise UNAUTHENTICATED(problem="the demo's token has expired")
+        return Grant(
+            user_id=0,
+            token_id=None,
+            expires_at=float(expires_at),
+            is_channel_only=True,
+            app_id=ID,
+            uid=uid,
+            topics=TOPICS,
+        )
+
+    def _signature(self, said: str) -> str:
+        return hmac.new(self._secret, _bytes(said), hashlib.sha256).hexdigest()
 
     async def readmit(self, grant: Grant, app: Application) -> bool:
         """See `Grants.readmit`."""
         return app is self.application or await self._grants.readmit(grant, app)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # a stranger's text may hold halves of characters

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
 from typing import Any, Final, cast
 
+from hubbub.logs.current import carried
+
 
 class _Done:
     def __await__(self) -> Generator[Any, Any, None]:
@@ -32,7 +34,8 @@ def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         first = work.send(None)
     except StopIteration:
         return None
-    return asyncio.ensure_future(_go_on(work, first))
+    with carried():
+        return asyncio.ensure_future(_go_on(work, first))
 
 
 @coroutine

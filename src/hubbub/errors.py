@@ -81,13 +81,19 @@ VERSION_MISSING = Reason(4008, 400, "No protocol version supplied")
 OVER_CAPACITY = Reason(4100, 503, "Over capacity, try again later")
 TOO_SLOW = Reason(4100, 503, "Closed: more than {limit} bytes were waiting to be read by this client")
 TOO_EAGER = Reason(4100, 503, "Closed: more than {limit} bytes of this client were waiting to be obeyed")
+TOO_TALKATIVE = Reason(4100, 429, "Closed: more than {limit} messages in a second came from this client")
+ADDRESS_CONNECTIONS = Reason(4100, 429, "More than {limit} connections from one address, try again later")
+ADDRESS_OPENINGS = Reason(4100, 429, "More than {limit} new connections in a second from one address, try again later")
 SHUTTING_DOWN = Reason(4200, 503, "Server is restarting, please reconnect")
-STORE_UNAVAILABLE = Reason(4100, 503, "The server cannot look up applications at the moment, try again later")
+STORE_UNAVAILABLE = Reason(4100, 503, "The server is cut off from what it needs at the moment, try again later")
 PONG_NOT_RECEIVED = Reason(4201, 408, "Pong reply not received in time")
 INACTIVE = Reason(4202, 408, "Closed after inactivity")
 MESSAGE_TOO_LARGE = Reason(1009, 413, "The message exceeds the allowed maximum ({limit} bytes)")
 DEFLATE_INVALID = Reason(1007, 400, "The compressed data of the message is broken")
 INTERRUPTED = Reason(1002, 408, "Connection interrupted")
+CONNECTION_LOST = Reason(1006, 408, "The connection broke off: neither side had said that it would end")
+FRAME_INVALID = Reason(1002, 400, "Closed: {problem}")
+CLOSED_BY_HAND = Reason(4009, 403, "Closed by hand, by somebody who looks after this application")
 STILL_OPEN = Reason(2010, 409, "Another connection still open")
 
 # pusher:error frames that leave the connection open.
@@ -209,13 +215,16 @@ METHOD = Reason(None, 405, "Method {method} not allowed here, only {allow}")
 BAD_REQUEST = Reason(None, 400, "Bad request: {problem}")
 BODY_TOO_LARGE = Reason(None, 413, "The request body exceeds the allowed maximum ({limit} bytes)")
 HEAD_TOO_LARGE = Reason(None, 431, "The request line and headers exceed the allowed maximum ({limit} bytes)")
+TOO_MANY_FIELDS = Reason(None, 431, "The request has more header fields than the allowed maximum ({limit})")
 REQUEST_TIMEOUT = Reason(None, 408, "The request did not arrive within {limit} seconds")
+ADDRESS_REQUESTS = Reason(None, 429, "More than {limit} requests in a second from one address, try again later")
 INTERNAL = Reason(None, 500, "Internal server error")
 
 # The JSON API and accounts.
 UNAUTHENTICATED = Reason(None, 401, "{problem}")
 FORBIDDEN = Reason(None, 403, "You may not do this: {problem}")
 UNKNOWN = Reason(None, 404, "Not found")
+TOO_MANY = Reason(None, 429, "Too many attempts: try again in {wait}")  # its facts also hold `seconds`
 INVALID = Reason(None, 422, "{summary}")  # its facts also hold `errors`, the messages of each field
 
 _NAMES = {value: name.lower() for name, value in list(globals().items()) if isinstance(value, Reason)}

@@ -211,8 +211,12 @@ Reply = Welcome | Subscribed | SignInSucceeded | Watched | Refused | Subscriptio
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """A fact on its way to the subscribers of its channel on other nodes, all but the socket `exclude`."""
+    """A fact on its way to the subscribers of its channel on other nodes, all but the socket `exclude`.
+
+    `trace` is the W3C traceparent that its delivery there continues, if it is traced.
+    """
 
     app_id: str
     fact: Fact
     exclude: str | None = None
+    trace: str = ""

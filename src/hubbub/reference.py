@@ -4,6 +4,7 @@ Pure. A secret's present value is never in either. Knows, of an application's se
 to and the metric that counts it.
 """
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from hubbub import errors
 from hubbub.errors import Reason
-from hubbub.metrics import refusals
+from hubbub.metrics.table import refusals
 from hubbub.settings import AppSettings, DeclaredApp, Settings, variable
 
 HIDDEN = "****"
@@ -22,7 +23,11 @@ Each setting has an environment variable. The same setting may stand in `hubbub.
 names, under its name without `HUBBUB_` and in lower case. A flag of `hubbub serve` wins over the variable, the variable
 over the file, the file over the default. A variable that begins with `HUBBUB_` and is not a setting stops the start,
 except for those that Kubernetes makes for a service called hubbub, and `HUBBUB_PURE=1`, which leaves out the compiled
-module.\
+module.
+
+What is secret need not be in the environment: each file in the folder that `HUBBUB_CREDENTIALS` names, as in the one
+that systemd makes with `LoadCredential`, is a setting when its name is that of a variable, in any case:
+`hubbub_jwt_secret`. A variable wins over such a file, and the file over `hubbub.toml`.\
 """
 
 _APP_INTRODUCTION = """\
@@ -33,7 +38,7 @@ declare, without a database row; in `hubbub.toml` they are names under `[app]`.
 
 *Error* is the close code or the code inside `pusher:error` (`null` where Pusher has none), and the HTTP status where
 the same is refused by the signed API; the JSON API says 422, with the field. *Metric* counts both by application, of
-the JSON API only too high a rate; `/metrics` shows it, see `HUBBUB_METRICS_TOKEN`.\
+the JSON API only too high a rate; see [metrics](metrics.md).\
 """
 
 REFUSALS: Final[dict[str, Reason]] = {
@@ -68,7 +73,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
         (
             variable((name,)),
             _database(settings) if name == "database_url" else _text(getattr(settings, name)),
-            _default(field),
+            default(field),
             field.description or "",
         )
         for name, field in _server_fields()
@@ -77,7 +82,7 @@ def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
         (
             variable(("app", name)),
             "-" if settings.app is None else _text(getattr(settings.app, name)),
-            _default(DeclaredApp.model_fields[name]),
+            default(DeclaredApp.model_fields[name]),
             field.description or "",
         )
         for name, field in _app_fields()
@@ -86,21 +91,21 @@ def rows(settings: Settings) -> list[tuple[str, str, str, str]]:
 
 
 def names() -> list[str]:
-    """Give the variable of every setting, and that of the file they may stand in."""
+    """Give the variable of every setting, and those of the file and the folder they may stand in."""
     server = [variable((name,)) for name, _ in _server_fields()]
-    return [*server, *(variable(("app", name)) for name, _ in _app_fields()), "HUBBUB_CONFIG"]
+    return [*server, *(variable(("app", name)) for name, _ in _app_fields()), "HUBBUB_CONFIG", "HUBBUB_CREDENTIALS"]
 
 
 def markdown() -> str:
     """Give the body of `docs/settings.md`; it depends on the settings' tables alone, not on their present values."""
     server = [
-        (_code(variable((name,))), _code(_default(field)), field.description or "") for name, field in _server_fields()
+        (_code(variable((name,))), _code(default(field)), field.description or "") for name, field in _server_fields()
     ]
     app = [
         (
             _code(name) if name in AppSettings.model_fields else "",
             _code(variable(("app", name))),
-            _code(_default(field)),
+            _code(default(field)),
             _error(name),
             _code(refusals(errors.name_of(REFUSALS[name]))) if name in REFUSALS else "",
             field.description or "",
@@ -112,12 +117,24 @@ def markdown() -> str:
             "# Settings",
             _INTRODUCTION,
             "## The server",
-            _markdown_table(("Variable", "Default", "Meaning"), server),
+            table(("Variable", "Default", "Meaning"), server),
             "## An application",
             _APP_INTRODUCTION,
-            _markdown_table(("Name", "Variable", "Default", "Error", "Metric", "Meaning"), app),
+            table(("Name", "Variable", "Default", "Error", "Metric", "Meaning"), app),
         )
     )
+
+
+def variables() -> str:
+    """Give a file of variables, each with its meaning and its default as a comment, to be filled in."""
+    given = [(variable((name,)), field) for name, field in _server_fields()]
+    given += [(variable(("app", name)), field) for name, field in _app_fields()]
+    lines = ["# Settings of Hubbub: take away the # of a line to set it. `hubbub settings` shows what is set.", ""]
+    for name, field in given:
+        usual = default(field)
+        lines += textwrap.wrap(field.description or "", 118, initial_indent="# ", subsequent_indent="# ")
+        lines += [f"#{name}={'' if usual == '-' else usual}", ""]
+    return "\n".join(lines).rstrip()
 
 
 def _server_fields() -> Iterator[tuple[str, FieldInfo]]:
@@ -137,7 +154,8 @@ def _error(name: str) -> str:
     return "" if reason is None else f"{'null' if reason.code is None else reason.code}, {reason.status}"
 
 
-def _default(field: FieldInfo) -> str:
+def default(field: FieldInfo) -> str:
+    """Give a setting's default as text; `-` is none."""
     if field.is_required():
         return "-"
     # The default of a secret is in the source for all to read, so it is none.
@@ -174,6 +192,7 @@ def _code(text: str) -> str:
     return "" if text == "-" else f"`{text}`"
 
 
-def _markdown_table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
+    """Write a table in Markdown."""
     cells = [head, tuple("---" for _ in head), *lines]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells)

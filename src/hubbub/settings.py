@@ -8,11 +8,12 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -68,7 +69,9 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
         " browsers send none, and may always connect, except by `eventsource` and `jsonp`.",
     )
     events_per_second: CountOrUnlimited = Field(
-        0, description="Events the application may publish in a second by the HTTP API; more answer 429. 0: no limit."
+        0,
+        description="Events the application may publish in a second by the HTTP API, to all nodes together; more answer"
+        " 429. 0: no limit.",
     )
     cache_ttl: int = Field(
         1800, ge=1, le=1800, description="Seconds for which a cache channel keeps its last event. Pusher: up to 1800."
@@ -83,7 +86,9 @@ class AppSettings(BaseModel, frozen=True, extra="forbid"):
         " Pusher's own service sends `pusher:error` alone.",
     )
     max_connections: CountOrUnlimited = Field(
-        0, description="Connections open at once; more are closed with 4004. 0: no limit but the server's."
+        0,
+        description="Connections open at once, on all nodes together; more are closed with 4004. 0: no limit but the"
+        " servers'.",
     )
     max_event_bytes: Bytes = Field(10240, description="UTF-8 bytes of one event's data; more answers 413.")
     max_event_name_length: Count = Field(200, description="Characters of an event's name.")
@@ -150,18 +155,58 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(4000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     uds: Path | None = Field(None, description="Path of a unix socket to listen on, in place of host and port.")
-    workers: Count = Field(1, description="Processes. More than one needs an engine that they share.")
+    uds_mode: str = Field(
+        "666",
+        pattern="^0?[0-7]{3}$",
+        description="Permissions of that socket, in octal: who may write to it may connect. `660` lets in its user and"
+        " group.",
+    )
+    workers: int = Field(
+        1, ge=1, le=1024, description="Processes, each a node of its own. More than one needs `engine_url`."
+    )
     tls_certificate: FilePath | None = Field(
         None, description="PEM file of the certificate chain; with `tls_key`: TLS."
     )
-    tls_key: FilePath | None = Field(None, description="PEM file of the certificate's key.")
+    tls_key: FilePath | None = Field(
+        None, description="PEM file of the certificate's key. Both are read again when they change."
+    )
+    tls_handshake_timeout: Seconds = Field(10, description="Seconds in which TLS must be agreed on; then it is cut.")
     trusted_proxies: str = Field(
-        "127.0.0.1,::1",
-        description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers are believed.",
+        "127.0.0.1,::1,unix",
+        description="Addresses or networks, comma-separated, whose `X-Forwarded-*` headers are believed; `unix` stands"
+        " for whoever comes by the unix socket, `*` for everyone.",
     )
     database_url: SecretStr = Field(
         SecretStr("sqlite:///var/hubbub.db"),
         description="SQLAlchemy URL of the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`.",
+    )
+    master_key: SecretStr | None = Field(
+        None,
+        description="Seals secrets in the database: what `hubbub master-key generate` prints, for all servers the same."
+        " Several, comma-separated, while keys are changed: the first is the one to use. None: secrets are kept as they"
+        " are.",
+    )
+    master_key_file: FilePath | None = Field(
+        None, description="File with that in place of `master_key`: a line for each key; those with a `#` say nothing."
+    )
+    engine_url: SecretStr | None = Field(
+        None,
+        description="Redis (6 or later) or Valkey that the nodes of a cluster share: `redis://`, `rediss://` or `unix://`"
+        " as its libraries write them, `redis+sentinel://[USER:PASSWORD@]HOST:PORT,HOST:PORT/SERVICE[/DB]`,"
+        " `redis+cluster://[USER:PASSWORD@]HOST:PORT,HOST:PORT`; `rediss+…` for TLS. Behind a `?` may be"
+        " `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, `ssl_check_hostname=false`, `ssl_cert_reqs=none`, and"
+        " `sentinel_username`, `sentinel_password`. None: this node is alone.",
+    )
+    engine_prefix: str = Field(
+        "hubbub",
+        pattern="^[A-Za-z0-9_.:-]{1,64}$",
+        description="What the names of all keys and topics in Redis begin with: one for each cluster.",
+    )
+    engine_timeout: Seconds = Field(3, description="Seconds in which Redis must answer; then it is taken for away.")
+    engine_away: Literal["refuse", "deliver"] = Field(
+        "refuse",
+        description="What becomes of publishes while Redis is away: `refuse` answers 503, `deliver` tells the"
+        " subscribers of this node alone.",
     )
     demo: bool = Field(
         False,
@@ -170,9 +215,58 @@ class Settings(BaseSettings):
     log_level: str = Field(
         "info", pattern="^(debug|info|warning|error)$", description="`debug`, `info`, `warning` or `error`."
     )
+    log_format: Literal["console", "json"] | None = Field(
+        None,
+        description="Lines of the log: `console` for people, `json` for who collects them. None: `console` where"
+        " standard error is a terminal, else `json`.",
+    )
+    access_log: bool = Field(
+        False,
+        description="Each HTTP request, and each connection that opens or closes, gets a line in the log; without it"
+        " connections do at the level `debug`.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Collector of OpenTelemetry that takes traces by OTLP over HTTP, such as `http://127.0.0.1:4318`."
+        " Needs `hubbub[otel]`. None: the one that `OTEL_EXPORTER_OTLP_ENDPOINT` names, or no traces.",
+    )
+    trace_ratio: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of publishes that are traced, where whoever publishes does not say by `traceparent` whether"
+        " this one is.",
+    )
     max_connections: CountOrUnlimited = Field(
         0,
         description="Sockets open at once; more are closed with 4100. 0: as many as there may be files, less 100.",
+    )
+    max_connections_per_address: CountOrUnlimited = Field(
+        0,
+        description="Connections open at once from one address of the network (of IPv6: 64 bits), and as many sessions"
+        " of the HTTP fallbacks, in each process; more are closed with 4100, or answered 429. 0: no limit. Behind a"
+        " proxy that is not in `trusted_proxies` all have one address.",
+    )
+    connections_per_second_per_address: CountOrUnlimited = Field(
+        0,
+        description="Sockets, or sessions in place of one, that an address may open in a second, and at once; more are"
+        " closed with 4100, or answered 429. 0: no limit.",
+    )
+    requests_per_second_per_address: CountOrUnlimited = Field(
+        0,
+        description="HTTP requests that an address may make in a second, and at once, the signed API's among them; more"
+        " are answered 429. `/health` and what is below it are not counted. 0: no limit.",
+    )
+    unlimited_addresses: str = Field(
+        "",
+        description="Addresses or networks, comma-separated, for which those three do not hold, such as those of your"
+        " own back ends.",
+    )
+    messages_per_second: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        20_000,
+        description="Frames that a client may send in a second over a WebSocket, control frames among them; more closes"
+        " with 4100. 0: no limit.",
     )
     activity_timeout: int = Field(
         120, ge=1, description="Seconds of silence after which a client should ping; told to each on connecting."
@@ -199,6 +293,13 @@ class Settings(BaseSettings):
     )
     close_timeout: Seconds = Field(
         5, description="Seconds a client has to end its side after a close; then the connection is cut."
+    )
+    drain_delay: float = Field(
+        0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds for which a server that SIGTERM stops goes on as before, while `/health` answers 503, so"
+        " that load balancers send nobody any more.",
     )
     drain_timeout: Seconds = Field(
         20, description="Seconds a stopping server waits for requests and connections to end."
@@ -235,7 +336,16 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = Field(
         None,
         min_length=8,
-        description="Who sends `Authorization: Bearer TOKEN` may read `/metrics`. None: there is no such page.",
+        description="Who sends `Authorization: Bearer TOKEN` may read `/metrics`. None: there is no such page on the"
+        " one port.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address to listen on with `metrics_port`.")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for `/metrics` and `/health` alone, without a token: for who reaches it. 0 takes a free one."
+        " None: there is no such port.",
     )
     jwt_secret: SecretStr | None = Field(
         None,
@@ -258,11 +368,40 @@ class Settings(BaseSettings):
     lock_seconds: int = Field(
         3600, ge=1, le=2**31, description="Seconds for which that lasts, unless it is ended by the letter sent."
     )
+    throttle: bool = Field(
+        True,
+        description="Signing in and up and asking for letters is limited for each address of the network and each"
+        " account. Behind a proxy that is not in `trusted_proxies` all have one address.",
+    )
+    session_lifetime: int = Field(
+        43_200, ge=60, le=2**31, description="Seconds after which a browser that does nothing is no longer signed in."
+    )
     remember_lifetime: int = Field(
         1_209_600, ge=1, le=2**31, description="Seconds a browser stays signed in, when asked to."
     )
     reset_lifetime: int = Field(
         21_600, ge=1, le=2**31, description="Seconds in which a forgotten password can be set anew by the letter sent."
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="Where people reach the pages, such as `https://hubbub.example.com`; links in letters begin with"
+        " it. None: made of `host`, `port` and TLS.",
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="Mail server that takes letters: `smtp://USER:PASSWORD@HOST:587`, `smtps://USER:PASSWORD@HOST:465`."
+        " With `smtp://` STARTTLS is used where it is offered, and is needed where there is a password, but not on this"
+        " machine; `?starttls=always` or `?starttls=never` decide otherwise, `ssl_ca_certs=PATH` names authorities of"
+        " one's own. None: letters are kept in `mail_folder`.",
+    )
+    smtp_timeout: Seconds = Field(20, description="Seconds in which the mail server must have taken a letter.")
+    mail_from: str = Field(
+        "Hubbub <hubbub@localhost>",
+        description="Who letters are from: `NAME <ADDRESS>`, an address that the mail server lets send.",
+    )
+    mail_folder: Path = Field(
+        Path("var/mail"), description="Folder for letters while there is no mail server, a file each."
     )
     webhook_timeout: Seconds = Field(10, description="Seconds an endpoint has to answer a webhook.")
     webhook_window: Seconds = Field(
@@ -277,8 +416,8 @@ class Settings(BaseSettings):
     )
     webhook_return: Seconds = Field(
         30,
-        description="Seconds after a start in which those who were there before may come back, before webhooks tell"
-        " that they are gone.",
+        description="Seconds after a start, or after a node was lost, in which those who were there before may come"
+        " back, before webhooks tell that they are gone.",
     )
     webhook_private: bool = Field(
         False, description="Endpoints of webhooks may be on the server's own machine and on private networks."
@@ -289,6 +428,18 @@ class Settings(BaseSettings):
     webhook_concurrency: Count = Field(8, description="Requests to one endpoint at once.")
     webhook_retention: Seconds = Field(
         604_800, description="Seconds for which delivered and failed webhooks are kept with their attempts."
+    )
+    incident_retention: Seconds = Field(
+        604_800, description="Seconds for which the error log keeps what went wrong at applications."
+    )
+    incident_limit: Count = Field(
+        20_000, description="Entries that the error log keeps of one application; the oldest go first."
+    )
+    audit_retention: int = Field(
+        34_560_000,
+        ge=0,
+        le=2**32,
+        description="Seconds for which the audit keeps who did what; 400 days unless told. 0: for ever.",
     )
     app: DeclaredApp | None = Field(
         None,
@@ -308,6 +459,28 @@ class Settings(BaseSettings):
             raise ValueError("tls_certificate and tls_key are needed together")
         return self
 
+    @model_validator(mode="after")
+    def _master_key_is_one(self) -> "Settings":
+        if self.master_key is not None and self.master_key_file is not None:
+            raise ValueError("master_key and master_key_file exclude each other")
+        return self
+
+    def reached_at(self, port: int) -> str:
+        """Give `public_url` without a slash at its end, or what stands for it where the server listens on `port`."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        if self.uds is not None:
+            return "http://localhost"
+        host = "localhost" if self.host in {"0.0.0.0", "::", ""} else self.host  # noqa: S104 - compared, not bound
+        scheme = "http" if self.tls_certificate is None else "https"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @model_validator(mode="after")
+    def _mail_has_a_sender(self) -> "Settings":
+        if self.smtp_url is not None and "mail_from" not in self.model_fields_set:
+            raise ValueError("smtp_url needs mail_from")
+        return self
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -317,8 +490,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then variables, then the TOML file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, configuration_file())
+        """Flags, then variables, then credentials, then the TOML file."""
+        credentials = _Credentials(settings_cls)
+        return init_settings, env_settings, credentials, TomlConfigSettingsSource(settings_cls, configuration_file())
+
+
+class _Credentials(EnvSettingsSource):
+    """Settings that are files, named as the variables are: what is secret need not be in the environment."""
+
+    def _load_env_vars(self) -> dict[str, str | None]:
+        return {name.lower(): text for name, text in credentials().items()}
 
 
 def configuration_file() -> Path:
@@ -326,14 +507,33 @@ def configuration_file() -> Path:
     return Path(os.environ.get("HUBBUB_CONFIG", "hubbub.toml"))
 
 
+def credentials() -> dict[str, str]:
+    """Give the settings that are files, by the names of variables: those of `HUBBUB_CREDENTIALS`, a folder.
+
+    Unless that is set they are those that systemd was told to hand over, with `LoadCredential`. A line's end does not
+    count. Files of other names are no settings. Raises ConfigurationError for what cannot be read.
+    """
+    folder = os.environ.get("HUBBUB_CREDENTIALS") or os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        return {}
+    try:
+        return {
+            path.name.upper(): path.read_text("utf-8").rstrip("\r\n")
+            for path in sorted(Path(folder).iterdir())
+            if path.name.upper().startswith("HUBBUB_") and path.is_file()
+        }
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "is not text"
+        raise ConfigurationError(f"HUBBUB_CREDENTIALS: a file in {folder} cannot be read: {problem}") from None
+
+
 def load(**flags: Any) -> Settings:
     """Read the settings; `flags` that are not None win over everything.
 
     Raises ConfigurationError, one line per fault, without the values: they may be secrets.
     """
-    unknown = [
-        name for name in os.environ if name.startswith("HUBBUB_") and name not in _NO_SETTINGS and not _is_setting(name)
-    ]
+    given = {name for name in os.environ if name.startswith("HUBBUB_")} | credentials().keys()
+    unknown = [name for name in given if name not in _NO_SETTINGS and not _is_setting(name)]
     if unknown:
         raise ConfigurationError("\n".join(f"{name} is not a setting" for name in sorted(unknown)))
     if "HUBBUB_CONFIG" in os.environ and not configuration_file().is_file():
@@ -342,13 +542,31 @@ def load(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{configuration_file()}: {error}") from None
+    except UnicodeDecodeError:  # which holds the whole file
+        raise ConfigurationError(f"{configuration_file()}: it is not UTF-8, as TOML must be") from None
+    except RecursionError:
+        raise ConfigurationError(f"{configuration_file()}: nested too deeply") from None
     except ValidationError as error:
         raise ConfigurationError(
-            "\n".join(
-                f"{variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_input=False)
-            )
+            "\n".join(f"{variable(fault['loc'])}: {_said(fault['msg'])}" for fault in error.errors(include_input=False))
         ) from None
+
+
+def _said(message: str) -> str:
+    """Give what pydantic says, which counts the characters of a SecretStr as items."""
+    return message.removeprefix("Value error, ").replace(" items after validation", " characters")
+
+
+def secrets_of(settings: BaseModel) -> list[str]:
+    """Give the secrets among the settings, as they are: what the log must never say."""
+    found: list[str] = []
+    for name in type(settings).model_fields:
+        match getattr(settings, name):
+            case SecretStr() as secret:
+                found.append(secret.get_secret_value())
+            case BaseModel() as inner:
+                found += secrets_of(inner)
+    return found
 
 
 def variable(location: tuple[int | str, ...]) -> str:
@@ -356,7 +574,7 @@ def variable(location: tuple[int | str, ...]) -> str:
     return "_".join(["HUBBUB", *(str(part).upper() for part in location)])
 
 
-_NO_SETTINGS = frozenset(("HUBBUB_CONFIG", "HUBBUB_PURE"))
+_NO_SETTINGS = frozenset(("HUBBUB_CONFIG", "HUBBUB_CREDENTIALS", "HUBBUB_PURE"))
 """Variables that are read before there are settings: where they are, and whether the compiled module is left out."""
 
 _KUBERNETES = re.compile(r"HUBBUB_(SERVICE_(HOST|PORT)|PORT_\d)")

@@ -43,4 +43,6 @@ class Town:
         return (await self.sign_in(email=email)).identity
 
     async def sign_in(self, *, email: object = EMAIL, password: object = PASSWORD) -> SignedIn:
-        return await self.accounts.sign_ins.sign_in(email=email, password=password, address=ADDRESS)
+        came_in = await self.accounts.sign_ins.sign_in(email=email, password=password, address=ADDRESS)
+        assert isinstance(came_in, SignedIn)
+        return came_in

@@ -27,6 +27,38 @@ async def test_nobody_else_does(world: World) -> None:
     assert (await read(world.borrower, BORROWER)).total == 1
 
 
+async def test_it_is_narrowed_by_person_application_and_action(world: World) -> None:
+    await world.accounts.organizations.rename(world.root, OWNER, name="Acme Inc.")
+    await world.accounts.enrollments.change(world.admin, OWNER, "member@example.com", is_admin=True)
+
+    async def actions(**narrowed: object) -> list[str]:
+        found = await world.accounts.audit.list(world.admin, OWNER, **narrowed)
+        assert found.total == len(found.items)
+        return [entry.action for entry in found.items]
+
+    assert await actions(user=str(world.root.user.id)) == ["organization.rename"]
+    assert await actions(user="ROOT@example.com", application="") == ["organization.rename"]
+    assert await actions(application=world.app_id) == ["application.lend", "application.create"]
+    assert await actions(action="enrollment") == ["enrollment.change", "enrollment.add", "enrollment.add"]
+    assert await actions(action="enrollment.change") == ["enrollment.change"]
+    assert await actions(action="enrollment.add", user=str(world.root.user.id)) == []
+    for nothing in ("nobody", "0", "99999999999999999999", "enroll%", "enrollment."):
+        for name in ("user", "application", "action"):
+            assert await actions(**{name: nothing}) == [], (name, nothing)
+
+
+async def test_what_an_entry_speaks_of_is_named_as_it_is_now(world: World) -> None:
+    await world.accounts.enrollments.change(world.admin, OWNER, "reader@example.com", can_publish=True)
+    await world.accounts.applications.update(world.admin, OWNER, world.app_id, name="Chat 2")
+    entries = (await world.accounts.audit.list(world.admin, OWNER)).items
+    names = {entry.action: entry.names for entry in entries}
+    assert names["enrollment.change"] == {f"user:{world.reader.user.id}": "reader"}
+    assert names["application.lend"] == {f"application:{world.app_id}": "Chat 2", "organization:2": BORROWER}
+    assert names["organization.create"] == {}
+    [changed] = [entry for entry in entries if entry.action == "enrollment.change"]
+    assert changed.details == {"is_admin": False, "can_publish": True}
+
+
 async def test_root_reads_all_and_the_operator_is_no_user(world: World) -> None:
     whole = await world.accounts.audit.list(world.root, None)
     assert whole == await world.accounts.audit.list(OPERATOR, None)

@@ -7,7 +7,7 @@ from hubbub.errors import INVALID, UNKNOWN, Refusal
 from hubbub.store import Store
 
 from .conftest import answer_to
-from .newcomers import EMAIL, PASSWORD, Town
+from .newcomers import ADDRESS, EMAIL, PASSWORD, Town
 
 NEW = "new@example.com"
 
@@ -23,9 +23,22 @@ async def profile(town: Town) -> Profile:
 
 async def test_a_letter_confirms_once(town: Town) -> None:
     ann = await town.sign_up()
-    assert await town.accounts.confirmations.confirm(town.text("confirm")) == ann.user
+    text = town.text("confirm")
+    assert await town.accounts.confirmations.confirm(text, address=ADDRESS) == ann.user
     assert (await profile(town)).confirmed_at is not None
-    assert await answer_to(town.accounts.confirmations.confirm(town.text("confirm"))) is UNKNOWN
+    assert await answer_to(town.accounts.confirmations.confirm(text)) is UNKNOWN
+    entry = (await town.accounts.audit.list(OPERATOR, None)).items[0]
+    assert (entry.action, entry.address) == ("user.confirm", ADDRESS)
+
+
+async def test_the_first_confirmation_bids_welcome(town: Town) -> None:
+    ann = await town.sign_up()
+    await town.accounts.confirmations.confirm(town.text("confirm"))
+    letter = town.letters[-1]
+    assert (letter.errand, letter.user, letter.email, letter.text) == ("welcome", ann.user, EMAIL, "")
+    await town.accounts.confirmations.change_email(ann, email=NEW, password=PASSWORD)
+    await town.accounts.confirmations.confirm(town.text("confirm"))
+    assert [letter.errand for letter in town.letters] == ["confirm", "welcome", "confirm"]
 
 
 @pytest.mark.parametrize("text", ["", "nope", "\ud800", "\0"])
@@ -62,7 +75,7 @@ async def test_who_is_confirmed_or_archived_gets_no_other(town: Town) -> None:
     await town.accounts.users.unarchive(OPERATOR, EMAIL)
     await town.accounts.confirmations.confirm(text)
     await town.accounts.confirmations.ask(EMAIL)
-    assert town.letters == []
+    assert [letter.errand for letter in town.letters] == ["welcome"]
 
 
 async def test_a_new_address_counts_when_it_is_confirmed(town: Town) -> None:
@@ -83,14 +96,29 @@ async def test_a_new_address_counts_when_it_is_confirmed(town: Town) -> None:
     assert await answer_to(town.accounts.passwords.look(reset)) is UNKNOWN
 
 
-async def test_an_address_that_is_taken_or_gets_taken_is_refused(town: Town) -> None:
-    ann = await town.sign_up()
-    await town.sign_up("bob@example.com")
+async def test_of_an_address_that_is_taken_its_owner_is_told_and_nobody_else(town: Town) -> None:
+    ann, bob = await town.sign_up(), await town.sign_up("bob@example.com")
     change = town.accounts.confirmations.change_email
-    for email in ("bob@example.com", EMAIL, "nowhere"):
+    for email in (EMAIL, "nowhere"):
         with pytest.raises(Refusal) as caught:
             await change(ann, email=email, password=PASSWORD)
         assert list(caught.value.facts["errors"]) == ["email"]  # type: ignore[call-overload]
+    await change(ann, email="bob@example.com", password=PASSWORD)
+    letter = town.letters[-1]
+    assert (letter.errand, letter.user, letter.email, letter.text) == ("already", bob.user, "bob@example.com", "")
+    assert (await town.accounts.profiles.get(ann, EMAIL)).unconfirmed_email == "bob@example.com"
+    await town.accounts.confirmations.ask(EMAIL)  # goes to Bob, and is good for nothing
+    assert town.letters[-1].email == "bob@example.com"
+    assert await answer_to(town.accounts.confirmations.confirm(town.text("confirm"))) is INVALID
+    await town.accounts.users.archive(OPERATOR, "bob@example.com")
+    town.letters.clear()
+    await change(ann, email="bob@example.com", password=PASSWORD)
+    assert town.letters == []
+
+
+async def test_an_address_that_gets_taken_meanwhile_is_refused(town: Town) -> None:
+    ann = await town.sign_up()
+    change = town.accounts.confirmations.change_email
     await change(ann, email=NEW, password=PASSWORD)
     text = town.text("confirm")
     await town.sign_up(NEW)

@@ -52,6 +52,24 @@ def test_an_address_has_something_on_both_sides_of_its_at(value: object) -> None
     assert faults("email", value).keys() == {"field"}
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "a,b@example.com",
+        "a@example.com,b@example.com",
+        "a;b@c",
+        "<a@b>",
+        "Ann <a@b>",
+        "a@b(c)",
+        '"a"@b',
+        "a\\@b",
+        "a@[::1]",
+    ],
+)
+def test_an_address_is_one_that_a_letter_can_go_to(value: str) -> None:
+    assert faults("email", value) == {"field": ["is not an e-mail address"]}
+
+
 def test_an_address_is_given_in_lower_case() -> None:
     with Fields() as fields:
         assert fields.email("email", " Ann@Example.COM ") == "ann@example.com"

@@ -3,6 +3,8 @@ import asyncio
 import pytest
 
 from databases import Execute
+from hubbub.accounts.accounts import Accounts
+from hubbub.accounts.people import Letter
 from hubbub.errors import INVALID, UNKNOWN, Refusal
 from hubbub.store import Store
 
@@ -66,6 +68,36 @@ async def test_the_newest_invitation_ends_the_earlier_ones(world: World) -> None
     first, second = [await world.accounts.invitations.invite(world.admin, OWNER, email=NEW) for _ in range(2)]
     assert await answer_to(world.accounts.invitations.look(first.text)) is UNKNOWN
     assert await world.accounts.invitations.look(second.text) == second.invitation
+
+
+async def test_it_is_mailed_and_can_be_mailed_again(world: World, store: Store) -> None:
+    letters: list[Letter] = []
+
+    async def post(letter: Letter) -> None:
+        letters.append(letter)
+
+    invitations = Accounts(store, post=post).invitations
+    first = await invitations.invite(world.admin, OWNER, email=NEW, name="Newcomer", is_admin=True, can_publish=False)
+    second = await invitations.resend(world.admin, OWNER, str(first.invitation.id))
+    assert [(one.errand, one.email, one.text, one.user) for one in letters] == [
+        ("invitation", NEW, made.text, world.admin.user) for made in (first, second)
+    ]
+    assert letters[1].invitation == second.invitation
+    assert (await invitations.list(world.admin, OWNER)).items == (second.invitation,)
+    assert await answer_to(invitations.look(first.text)) is UNKNOWN
+    one = second.invitation
+    assert (one.email, one.name, one.is_admin, one.can_publish) == (NEW, "Newcomer", True, False)
+    entries = (await world.accounts.audit.list(world.admin, OWNER, action="invitation")).items
+    assert [(entry.action, entry.details) for entry in entries] == [("invitation.invite", {"email": NEW})] * 2
+
+
+async def test_who_is_in_by_now_gets_no_second_letter(world: World) -> None:
+    invitations = world.accounts.invitations
+    made = await invitations.invite(world.admin, OWNER, email="outsider@example.com")
+    await world.accounts.enrollments.add(world.admin, OWNER, user="outsider@example.com")
+    assert await answer_to(invitations.resend(world.admin, OWNER, str(made.invitation.id))) is INVALID
+    await invitations.revoke(world.admin, OWNER, str(made.invitation.id))
+    assert await answer_to(invitations.resend(world.admin, OWNER, str(made.invitation.id))) is UNKNOWN
 
 
 async def test_a_revoked_expired_or_archived_one_is_over(world: World, execute: Execute) -> None:

@@ -104,3 +104,45 @@ async def test_who_is_gone_writes_nothing(world: World) -> None:
         await world.accounts.organizations.rename(world.admin, OWNER, name="New")
     assert caught.value.reason is UNAUTHENTICATED
     assert (await world.accounts.organizations.get(OPERATOR, OWNER)).name == OWNER
+
+
+async def test_ones_own_are_listed_with_what_one_may_do_there_and_how_much_there_is(world: World) -> None:
+    organizations, applications = world.accounts.organizations, world.accounts.applications
+    archived = await applications.create(world.admin, OWNER, name="Old")
+    await applications.archive(world.admin, OWNER, str(archived.id))
+    await organizations.create(world.admin, name="A younger one")
+    for who, roles in (("admin", (True, True)), ("member", (False, True)), ("reader", (False, False))):
+        *_, place = (await organizations.places(world.of(who))).items
+        assert (place.organization.slug, place.is_admin, place.can_publish) == (OWNER, *roles)
+        assert (place.applications, place.members) == (1, 3)
+    mine = await organizations.places(world.admin)
+    assert [place.organization.name for place in mine.items] == ["A younger one", OWNER], "by name"
+    part = await organizations.places(world.admin, limit=1, offset=1)
+    assert (part.items, part.total) == (mine.items[1:], 2)
+    assert (await organizations.places(world.outsider)).total == 0
+    await world.accounts.users.archive(world.root, "reader@example.com")
+    assert (await organizations.places(world.member)).items[0].members == 2
+
+
+async def test_archived_ones_are_listed_apart_for_their_admins(world: World) -> None:
+    organizations = world.accounts.organizations
+    await organizations.archive(world.admin, OWNER)
+    assert (await organizations.places(world.admin)).total == 0
+    [place] = (await organizations.places(world.admin, archived=True)).items
+    assert place.organization.slug == OWNER
+    assert (await organizations.places(world.member, archived=True)).total == 0
+
+
+async def test_where_one_stands_is_told_to_who_is_in_it(world: World) -> None:
+    organizations = world.accounts.organizations
+    stands = {who: await organizations.stand(world.of(who), OWNER) for who in ("admin", "member", "reader", "root")}
+    assert {who: (one.is_enrolled, one.is_admin, one.can_publish) for who, one in stands.items()} == {
+        "admin": (True, True, True),
+        "member": (True, False, True),
+        "reader": (True, False, False),
+        "root": (False, True, True),
+    }
+    assert await answer_to(organizations.stand(world.outsider, OWNER)) is UNKNOWN
+    await organizations.archive(world.admin, OWNER)
+    assert (await organizations.stand(world.admin, OWNER)).is_admin
+    assert await answer_to(organizations.stand(world.member, OWNER)) is UNKNOWN

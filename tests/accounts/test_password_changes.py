@@ -1,9 +1,12 @@
 import asyncio
 
 import pytest
+from pyotp import TOTP
 
 from databases import Execute
 from hubbub.accounts.domain import OPERATOR, Identity
+from hubbub.accounts.people import Halfway
+from hubbub.accounts.sessions import Sessions
 from hubbub.errors import UNAUTHENTICATED, UNKNOWN, Refusal
 from hubbub.store import Store
 
@@ -40,6 +43,27 @@ async def test_a_letter_sets_another_password_once(town: Town, ann: Identity, ex
     assert await answer_to(town.accounts.passwords.look(text)) is UNKNOWN
     entries = (await town.accounts.audit.list(OPERATOR, None)).items
     assert {"user.reset_password", "user.ask_reset"} <= {entry.action for entry in entries}
+
+
+async def test_it_ends_what_keeps_in_who_signed_up_with_an_address_of_somebody_elses(town: Town) -> None:
+    thief = await town.sign_up()
+    token = (await town.accounts.tokens.create_in_browser(thief, password=PASSWORD)).text
+    setup = await town.accounts.second_factors.begin(thief, password=PASSWORD)
+    await town.accounts.second_factors.confirm(thief, code=TOTP(setup.secret).now(), session_id=0)
+    await town.accounts.passwords.reset(await forgotten(town), password=NEW)
+    assert await answer_to(Sessions(town.store).issue(token)) is UNAUTHENTICATED
+    owner = await town.sign_in(password=NEW)  # without a code
+    assert (await town.accounts.second_factors.get(owner.identity)).codes_left == 0
+
+
+async def test_tokens_and_a_second_factor_stay_with_who_has_shown_the_address(town: Town, ann: Identity) -> None:
+    await town.accounts.confirmations.confirm(town.text("confirm"))
+    token = (await town.accounts.tokens.create_in_browser(ann, password=PASSWORD)).text
+    setup = await town.accounts.second_factors.begin(ann, password=PASSWORD)
+    await town.accounts.second_factors.confirm(ann, code=TOTP(setup.secret).now(), session_id=0)
+    await town.accounts.passwords.reset(await forgotten(town), password=NEW)
+    await Sessions(town.store).issue(token)
+    assert isinstance(await town.accounts.sign_ins.sign_in(email=EMAIL, password=NEW, address=ADDRESS), Halfway)
 
 
 async def test_it_works_once_even_at_once(town: Town, ann: Identity) -> None:
@@ -100,7 +124,7 @@ async def test_the_rule_is_that_of_signing_up(town: Town, ann: Identity, passwor
 async def test_one_changes_ones_own_by_the_old_one(town: Town, ann: Identity) -> None:
     cookie = await town.accounts.remembered.issue(ann)
     await town.accounts.profiles.edit(OPERATOR, EMAIL, must_change_password=True)
-    changed = await town.accounts.passwords.change(ann, old=PASSWORD, new=NEW, address=ADDRESS)
+    changed = await town.accounts.passwords.change(ann, old=PASSWORD, new=NEW)
     assert (changed.user, changed.must_change_password) == (ann.user, False)
     assert await answer_to(town.accounts.remembered.use(cookie.text, address=None)) is UNAUTHENTICATED
     assert not (await town.sign_in(password=NEW)).must_change_password

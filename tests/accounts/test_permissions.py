@@ -46,6 +46,9 @@ IN_OWNER: dict[str, tuple[Ask, tuple[Reason | None, ...]]] = {
         lambda w, who: w.accounts.invitations.invite(who, OWNER, email="new@example.com"),
         (OK, NO, NO, WHAT, WHAT, OK),
     ),
+    "resend an invitation": (
+        lambda w, who: w.accounts.invitations.resend(who, OWNER, "1"), (WHAT, NO, NO, WHAT, WHAT, WHAT)
+    ),
     "list invitations": (lambda w, who: w.accounts.invitations.list(who, OWNER), (OK, NO, NO, WHAT, WHAT, OK)),
     "revoke an unknown invitation": (
         lambda w, who: w.accounts.invitations.revoke(who, OWNER, "1"), (WHAT, NO, NO, WHAT, WHAT, WHAT)
@@ -229,5 +232,6 @@ def questions(accounts: Accounts, root: Identity, app_id: str, reference: str) -
         accounts.tokens.invalidate(root, "root@example.com", reference),
         accounts.users.get(root, reference),
         accounts.invitations.revoke(root, OWNER, reference),
+        accounts.invitations.resend(root, OWNER, reference),
         accounts.invitations.look(reference),
     ]

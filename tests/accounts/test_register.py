@@ -84,8 +84,8 @@ async def test_enrollments_are_those_of_a_user_or_an_organization(world: World) 
     [one] = (await enrollments(OPERATOR, user="borrower@example.com")).items
     assert (one.organization.slug, one.is_admin) == (BORROWER, True)
     assert (await enrollments(OPERATOR, search="globex")).items == (one,)
-    for wrong in ({"user": "99"}, {"organization": "nope"}):
-        assert await answer_to(enrollments(OPERATOR, **wrong)) is UNKNOWN
+    for wrong in (enrollments(OPERATOR, user="99"), enrollments(OPERATOR, organization="nope")):
+        assert await answer_to(wrong) is UNKNOWN
 
 
 async def test_applications_are_found_by_key_and_keep_their_secrets(world: World) -> None:
@@ -149,3 +149,51 @@ async def test_who_does_not_hold_it_or_is_not_root_toggles_nothing(world: World)
     assert await answer_to(own(world, OWNER, is_owned="perhaps")) is INVALID
     for who in (world.admin, world.borrower):
         assert await answer_to(own(world, BORROWER, is_owned=True, who=who)) is FORBIDDEN
+
+
+async def test_lists_are_narrowed_by_what_things_are(world: World) -> None:
+    register = world.accounts.register
+    for is_so, found in ((True, ["root"]), (False, ["admin", "member", "reader", "borrower", "outsider"])):
+        assert await names(world, traits={"is_root": is_so}) == found
+    assert await names(world, traits={"is_confirmed": False}) == await names(world, traits={"is_locked": True}) == []
+    assert await names(world, traits={"must_change_password": True, "has_second_factor": True}) == []
+    admins = await register.enrollments(OPERATOR, is_admin=True, sort="user")
+    assert [one.user.name for one in admins.items] == ["admin", "borrower"]
+    readers = await register.enrollments(OPERATOR, can_publish=False, organization=OWNER)
+    assert [one.user.name for one in readers.items] == ["reader"]
+    [lent] = (await register.ownerships(OPERATOR, is_owned=False)).items
+    assert lent.ownership.organization.slug == BORROWER
+    for organization, total in ((OWNER, 1), (BORROWER, 1)):
+        assert (await register.applications(OPERATOR, organization=organization)).total == total
+    await world.accounts.organizations.create(world.outsider, name="Initech")
+    assert (await register.applications(OPERATOR, organization="initech")).total == 0
+
+
+@pytest.mark.parametrize(("is_owned", "action"), [(False, "application.lend"), ("true", "application.own")])
+async def test_an_organization_is_given_a_hold(world: World, store: Store, is_owned: object, action: str) -> None:
+    await world.accounts.organizations.create(world.outsider, name="Initech")
+    before = await store.last_change()
+    made = await world.accounts.register.hold(
+        world.root, application=world.app_id, organization="initech", is_owned=is_owned
+    )
+    assert made.ownership.is_owned == bool(is_owned)
+    assert (await world.accounts.register.ownerships(OPERATOR, organization="initech")).items == (made,)
+    [change] = await store.changes_since(before, 10)
+    assert (change.kind, change.subject_id) == ("application", world.app.id)
+    newest, *_ = (await world.accounts.audit.list(world.outsider, "initech")).items
+    assert newest.action == action
+
+
+async def test_what_is_not_there_or_held_already_is_not_given(world: World) -> None:
+    hold = world.accounts.register.hold
+    await world.accounts.organizations.create(world.outsider, name="Initech")
+    for application, organization, field in (
+        ("99", "initech", "application"),
+        (world.app_id, "nope", "organization"),
+        (world.app_id, BORROWER, "organization"),
+        ("", "initech", "application"),
+    ):
+        with pytest.raises(Refusal) as caught:
+            await hold(OPERATOR, application=application, organization=organization)
+        assert list(caught.value.facts["errors"]) == [field]  # type: ignore[call-overload]
+    assert await answer_to(hold(world.admin, application=world.app_id, organization="initech")) is FORBIDDEN

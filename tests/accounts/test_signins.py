@@ -1,11 +1,12 @@
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from databases import Execute
-from hubbub.accounts import attempts
+from hubbub.accounts import attempts, passwords
 from hubbub.accounts.domain import OPERATOR
 from hubbub.accounts.passwords import is_password
 from hubbub.accounts.people import Profile
@@ -168,6 +169,7 @@ async def test_a_right_guess_that_ends_after_the_lock_is_refused(town: Town, mon
         return is_password(kept, password)
 
     monkeypatch.setattr(attempts, "is_password", slow)
+    monkeypatch.setattr(passwords, "_threads", ThreadPoolExecutor(2))  # a server may have one alone for it
     right = asyncio.create_task(answer_to(accounts.sign_ins.sign_in(email=EMAIL, password=PASSWORD, address=ADDRESS)))
     await asyncio.to_thread(begun.wait, 10)
     await answer_to(accounts.sign_ins.sign_in(email=EMAIL, password=WRONG, address=ADDRESS))

@@ -5,6 +5,7 @@ import pytest
 
 from databases import Execute
 from hubbub.accounts import signups
+from hubbub.accounts.domain import OPERATOR
 from hubbub.accounts.passwords import hash_password
 from hubbub.accounts.policy import Policy
 from hubbub.errors import FORBIDDEN, INVALID, Refusal
@@ -72,7 +73,41 @@ async def test_an_address_is_given_to_one_newcomer_even_at_once(town: Town) -> N
     assert caught.value.facts["errors"] == {"email": ["has already been taken"]}
 
 
+async def test_who_asks_is_not_told_whether_the_address_is_taken_but_its_owner_is(town: Town, execute: Execute) -> None:
+    ask = town.accounts.sign_ups.ask
+    await ask(**ANN, organization="Acme", address=ADDRESS)
+    await ask(**{**ANN, "name": "Mallory", "email": "ANN@example.com"}, organization="Other", address="192.0.2.66")
+    assert [(one.errand, one.email, one.text == "") for one in town.letters] == [
+        ("confirm", EMAIL, False), ("already", EMAIL, True),
+    ]  # fmt: skip
+    assert await execute("SELECT name FROM users") == [("Ann",)]
+    assert await execute("SELECT name FROM organizations") == [("Acme",)]
+    [again, *_] = (await town.accounts.audit.list(OPERATOR, None)).items
+    assert (again.user, again.action, again.address) == (None, "user.sign_up_again", "192.0.2.66")
+    await town.accounts.users.archive(OPERATOR, EMAIL)
+    await ask(**ANN)
+    assert len(town.letters) == 2
+    assert await answer_to(ask(name="", email=EMAIL, password=PASSWORD)) is INVALID
+
+
+async def test_asking_costs_the_same_work_for_an_address_that_is_taken(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def counted(password: str) -> str:
+        hashed.append(password)
+        return hash_password(password)
+
+    monkeypatch.setattr(signups, "hash_password", counted)
+    for _ in range(2):
+        await town.accounts.sign_ups.ask(**ANN)
+    assert len(hashed) == 2
+
+
 async def test_signing_up_may_be_switched_off(town: Town) -> None:
+    assert not town.under(Policy(sign_up=False)).sign_ups.are_open
+    assert await answer_to(town.under(Policy(sign_up=False)).sign_ups.ask(**ANN)) is FORBIDDEN
     assert await answer_to(town.under(Policy(sign_up=False)).sign_ups.sign_up(**ANN)) is FORBIDDEN
 
 

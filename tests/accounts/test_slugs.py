@@ -19,6 +19,7 @@ from hubbub.accounts.slugs import LONGEST, free_slug, slug_of
         ("Joe's", "joes"),
         ("ﬁne ½", "fine-1-2"),
         ("2024", "org-2024"),
+        ("New", "org-new"),
         ("２０２４", "org-2024"),
         ("C3", "c3"),
         ("東京", ""),

@@ -47,6 +47,7 @@ def deliver(world: World, store: Store, endpoint: HeldEndpoint) -> Deliver:
         channels = tuple(str(event["channel"]) for event in told)
         new = NewDelivery(app_id, endpoint_id, TIME, channels, body, "a key", "5" * 64, ())
         [made] = await store.outbox.make([new])
+        assert made is not None
         await store.outbox.attempted([Attempt(made, NOW, 12, state, 500, "", "Oh no")])
         return made
 

@@ -76,7 +76,7 @@ def test_scripts_of_any_origin_may_read_every_answer(
     answer = tenants.call(method, path, who, headers=ORIGIN)
     assert answer.status_code == status
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Access-Control-Expose-Headers"] == "Location"
+    assert answer.headers["Access-Control-Expose-Headers"] == "Location, X-Request-Id"
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 

@@ -30,9 +30,9 @@ def every_command() -> list[tuple[tuple[str, ...], Any]]:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, bool]]:
     """Give what the server was started with, in place of starting it."""
     calls: list[tuple[Any, bool]] = []
-    server = ModuleType("hubbub.server")
+    server = ModuleType("hubbub.serve")
     server.__dict__["serve"] = lambda settings, *, show_keys: calls.append((settings, show_keys))
-    monkeypatch.setitem(sys.modules, "hubbub.server", server)
+    monkeypatch.setitem(sys.modules, "hubbub.serve", server)
     return calls
 
 

@@ -38,6 +38,19 @@ def test_a_user_is_made_by_the_program_archived_and_brought_back(migrated: Run) 
     assert says(migrated, "user", "unarchive", "joe@example.com") == "joe@example.com is back.\n"
 
 
+def test_who_lost_their_authenticator_is_let_in_without(migrated: Run) -> None:
+    migrated("user", "create", *JANE, "--password", "long enough")
+    with closing(sqlite3.connect("var/hubbub.db")) as database, database:
+        database.execute("UPDATE users SET second_factor_secret = 'x', second_factor_since = '2026-01-01 00:00:00'")
+    said = says(migrated, "user", "two-factor-off", "JANE@example.com")
+    assert said == "jane@example.com signs in with the password alone.\n"
+    with closing(sqlite3.connect("var/hubbub.db")) as database:
+        assert database.execute("SELECT second_factor_secret, second_factor_since FROM users").fetchall() == [
+            (None, None)
+        ]
+    assert "nobody" in migrated("user", "two-factor-off", "nobody@example.com", status=1).stderr
+
+
 def test_a_name_that_the_terminal_cannot_show_is_no_crash(migrated: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     migrated("user", "create", "--email", "zoe@example.com", "--name", "Ω", "--password", "long enough")
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")

@@ -23,6 +23,7 @@ async def keep(url: str, app_id: str, endpoint_id: int, state: State, made_at: d
     body = f'{{"time_ms":{time_ms},"events":[{EVENT}]}}'
     new = NewDelivery(app_id, endpoint_id, time_ms, ("chat",), body, "a-key", "5" * 64, ())
     [made] = await store.outbox.make([new])
+    assert made is not None
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
     await store.outbox.attempted([Attempt(made, now, 12, state, None, "no answer \x1b[1m\nin 10 s", "")])
     await store.close()

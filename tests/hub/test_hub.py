@@ -2,13 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
+from types import ModuleType
+from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hubbub.errors import Refusal
+from hubbub.hub import channel as channel_module
 from hubbub.hub.connection import Wire
 from hubbub.hub.hub import Hub
 from hubbub.messages import Event, Fact, Reply
+from native.twins import twins
 from recording import Recording
 
 
@@ -127,6 +133,18 @@ def test_a_connection_that_has_left_hears_not_even_what_was_on_its_way() -> None
     assert [client.heard for client in clients] == [["a"], ["a"], []]
 
 
+def test_what_one_of_two_said_is_heard_before_the_other_leaves_and_not_after() -> None:
+    turns = Turns()
+    hub = Hub(turns)
+    speaker, listener = audience(hub, 2)
+    say(hub, "to you", exclude=speaker)
+    hub.remove("1", "room", listener)
+    assert listener.heard == ["to you"]
+    hub.add("1", "room", listener)
+    turns.run()
+    assert listener.heard == ["to you"]
+
+
 def test_a_connection_that_left_and_came_back_in_the_middle_of_a_fanout_hears_what_follows() -> None:
     turns = Turns()
     hub = Hub(turns, slice_size=1)
@@ -188,6 +206,25 @@ def test_a_connection_that_cannot_be_written_to_is_closed_and_silences_nobody() 
     assert [str(refusal.__cause__) for refusal in broken.refusals] == ["broken", "broken"]
 
 
+def test_a_fault_amid_whispers_does_not_hold_up_what_waits() -> None:
+    class Hopeless(Broken):
+        def close(self, refusal: Refusal) -> None:
+            raise RuntimeError("hopeless")
+
+    turns = Turns()
+    hub = Hub(turns)
+    (listener,) = audience(hub, 1, "other")
+    sender = Recording()
+    for client in (sender, Hopeless()):
+        hub.add("1", "room", client)
+    say(hub, "a", "other")
+    say(hub, "b", exclude=sender)
+    with pytest.raises(RuntimeError, match="hopeless"):
+        turns.turn()
+    turns.run()
+    assert listener.heard == ["a"]
+
+
 def test_a_message_is_packed_once_for_each_wire_however_many_listen() -> None:
     packed: list[Fact | Reply] = []
 
@@ -242,15 +279,19 @@ STEPS = st.lists(
 )
 
 
+@twins
 @given(STEPS, st.integers(1, 4))
 @settings(max_examples=400, deadline=None)
-def test_any_sequence_reaches_each_subscriber_in_order_and_once(steps: list[tuple[str, int, int]], size: int) -> None:
+def test_any_sequence_reaches_each_subscriber_in_order_and_once(
+    native: ModuleType, steps: list[tuple[str, int, int]], size: int
+) -> None:
     """Whoever stays until the end has heard exactly what was said while it was there, minus its exclusions.
 
     Whoever leaves has heard a beginning of that, per stay.
     """
     turns = Turns()
-    hub = Hub(turns, size)
+    with patch.object(channel_module, "Whispers", native.Whispers):
+        hub = Hub(turns, size)
     clients = [Recording() for _ in range(5)]
     due: dict[tuple[int, int], list[str]] = {}
     ended: list[tuple[int, list[str]]] = []

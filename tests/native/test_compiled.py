@@ -9,7 +9,7 @@ import pytest
 from hubbub import native
 from native.twins import COMPILED, needs_compiled
 
-NAMES = ("Frames", "Outlet", "plain_post", "sealed", "write_all")
+NAMES = ("Frames", "Outlet", "Packer", "Rate", "Whispers", "plain_post", "sealed", "write_all")
 
 WHERE = f"import hubbub.native as n; print(n.IS_COMPILED, *sorted({{getattr(n, name).__module__ for name in {NAMES}}}))"
 

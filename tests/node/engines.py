@@ -7,11 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from hubbub.engine.memory import Memory
 from hubbub.engine.seam import Cached, Transition
 from hubbub.errors import STORE_UNAVAILABLE
-from hubbub.messages import (
-    Envelope,
-    Event,
-    Member,
-)
+from hubbub.messages import Envelope, Member, WentOffline, WentOnline
 
 
 class Hesitant(Memory):
@@ -23,7 +19,8 @@ class Hesitant(Memory):
         super().__init__()
         self._random = random.Random(seed)
 
-    async def publish(self, envelope: Envelope) -> None:
+    async def publish(self, envelope: Envelope, *, echo: bool = False) -> None:
+        await super().publish(envelope, echo=echo)
         await self._wait()
 
     async def subscribe(self, app_id: str, channel: str) -> None:
@@ -33,14 +30,27 @@ class Hesitant(Memory):
         await self._wait()
 
     async def enter(
-        self, app_id: str, channel: str, *, occupies: bool, member: Member | None, limit: int
+        self,
+        app_id: str,
+        channel: str,
+        *,
+        occupies: bool,
+        member: Member | None,
+        limit: int,
+        told: WentOnline | None = None,
     ) -> Transition:
         await self._wait()
-        return await super().enter(app_id, channel, occupies=occupies, member=member, limit=limit)
-
-    async def leave(self, app_id: str, channel: str, *, vacates: bool, user_id: str | None) -> Transition:
+        answer = await super().enter(app_id, channel, occupies=occupies, member=member, limit=limit, told=told)
         await self._wait()
-        return await super().leave(app_id, channel, vacates=vacates, user_id=user_id)
+        return answer
+
+    async def leave(
+        self, app_id: str, channel: str, *, vacates: bool, user_id: str | None, told: WentOffline | None = None
+    ) -> Transition:
+        await self._wait()
+        answer = await super().leave(app_id, channel, vacates=vacates, user_id=user_id, told=told)
+        await self._wait()
+        return answer
 
     async def members(self, app_id: str, channel: str) -> dict[str, Member]:
         await self._wait()
@@ -48,9 +58,9 @@ class Hesitant(Memory):
 
     # What is asked may be out of date when the answer comes.
 
-    async def count_elsewhere(self, app_id: str, channel: str) -> int:
+    async def counts_elsewhere(self, app_id: str, channels: Sequence[str]) -> list[int]:
         await self._wait()
-        return await super().count_elsewhere(app_id, channel)
+        return await super().counts_elsewhere(app_id, channels)
 
     async def occupied(self, app_id: str, channels: Sequence[str]) -> list[bool]:
         await self._wait()
@@ -58,9 +68,9 @@ class Hesitant(Memory):
         await self._wait()
         return answer
 
-    async def remember(self, app_id: str, event: Event, seconds: int, most: int) -> None:
+    async def keep(self, envelope: Envelope, seconds: int, most: int) -> None:
         await self._wait()
-        await super().remember(app_id, event, seconds, most)
+        await super().keep(envelope, seconds, most)
         await self._wait()
 
     async def recall(self, app_id: str, channel: str) -> Cached | None:

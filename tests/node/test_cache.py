@@ -49,6 +49,7 @@ async def test_who_joins_while_it_is_published_gets_each_event_once_and_in_order
     """As the kept one, then as the new ones after it, whatever the engine takes its time for."""
     dice = random.Random(seed)
     watched = Watched(Hesitant(seed))
+    await watched.node.start()
     ears: list[Ear] = []
 
     async def listen() -> None:

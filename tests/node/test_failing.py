@@ -12,10 +12,11 @@ from node.watched import Ear, Watched
 from recording import Recording
 
 
-@pytest.mark.parametrize("name", ["subscribe", "enter", "members", "recall"])
+@pytest.mark.parametrize("name", ["subscribe", "enter"])
 async def test_a_join_that_fails_leaves_nothing_behind(name: str) -> None:
     engine = Failing(name)
     watched, client = Watched(engine), Recording()
+    await watched.node.start()
     with pytest.raises(Refusal):
         await watched.join(client, channel="presence-cache-x")
     engine.fails = False
@@ -28,10 +29,11 @@ async def test_a_join_that_fails_leaves_nothing_behind(name: str) -> None:
     assert client.heard == ["Subscribed", "CacheMissed"]
 
 
-@pytest.mark.parametrize("name", ["count_elsewhere", "publish", "miss"])
+@pytest.mark.parametrize("name", ["counts_elsewhere", "publish", "miss"])
 async def test_what_stands_already_is_not_refused(name: str) -> None:
     engine = Failing(name)
     watched, client = Watched(engine), Recording()
+    await watched.node.start()
     await watched.node.join("1", "cache-x", client, None, 0, is_counted=True)
     assert client.heard[0] == "Subscribed"
     channel = watched.node.hub.channel("1", "cache-x")
@@ -46,6 +48,7 @@ async def test_what_stands_already_is_not_refused(name: str) -> None:
 async def test_a_watch_that_fails_watches_nobody(name: str) -> None:
     engine = Failing(name)
     watched, ear = Watched(engine), Ear()
+    await watched.node.start()
     online = watched.node.online
     with pytest.raises(Refusal):
         await online.watch("1", ["ann", "bob"], ear, lambda _: None)
@@ -61,6 +64,7 @@ async def test_a_watch_that_fails_watches_nobody(name: str) -> None:
 async def test_a_sign_in_that_fails_signs_nobody_in(name: str) -> None:
     engine = Failing(name)
     watched, connection = Watched(engine), Recording()
+    await watched.node.start()
     with pytest.raises(Refusal):
         await watched.node.online.sign_in("1", "ann", connection)
     engine.fails = False

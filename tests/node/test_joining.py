@@ -141,6 +141,7 @@ def test_values_are_frozen() -> None:
 async def test_a_channel_settles_however_much_it_is_told_afterwards() -> None:
     hub = Hub(asyncio.get_running_loop().call_soon, slice_size=2)
     node = Node(hub, Memory())
+    await node.start()
     for _ in range(10):
         await node.join("1", "room", Recording(), None, 0)
     await node.publish("1", Event("room", "said", "before"))

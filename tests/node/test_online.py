@@ -44,6 +44,7 @@ async def test_who_watches_ends_with_the_truth(kind: type[Memory], seed: int) ->
     """Connections of four users come and go while others begin and end to watch them."""
     engine = Memory() if kind is Memory else Hesitant(seed)
     watched, dice = Watched(engine), random.Random(seed)
+    await watched.node.start()
     online, users = watched.node.online, [f"user-{number}" for number in range(4)]
     stay = {user: dice.random() < 0.5 for user in users}
     views: list[dict[str, bool]] = []

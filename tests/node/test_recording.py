@@ -50,6 +50,7 @@ async def test_nothing_is_heard_of_a_clients_event_that_is_being_written_down() 
 
     notary, listener = Slow(), Recording()
     node = Node(Hub(asyncio.get_running_loop().call_soon), Memory(), recorder=notary)
+    await node.start()
     await node.join("1", "private-x", listener, None, 0)
     saying = asyncio.ensure_future(node.relay("1", Event("private-x", "client-n", "said"), Recording(), "1.1"))
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""The home page in a browser: its chat between two visitors."""
+"""The home page in a browser: its chat between two visitors, and the lines to paste."""
 
 import re
 from collections.abc import Iterator
@@ -8,17 +8,28 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from pages.conftest import Visit
+from pages.visitor import Visitor, administrator
 from running import Running
 from seeded import Seeded
 
 pytestmark = pytest.mark.needs("chromium")
 
 
+MOST_BYTES = 150_000
+"""Of a first visit, everything that it loads."""
+
+
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Running]:
+def demo() -> Iterator[Seeded]:
     """Give a server with the chat."""
-    with Running(demo=True) as server:
+    with Seeded(demo=True) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def admin(demo: Seeded) -> Visitor:
+    """Give who holds the server's application."""
+    return administrator(demo)
 
 
 def windows(page: Page) -> list[Locator]:
@@ -43,7 +54,7 @@ def say(window: Locator, form: str, text: str) -> None:
     window.locator(f".{form} button").click()
 
 
-def test_what_one_says_to_all_both_hear_once(demo: Running, visit: Visit) -> None:
+def test_what_one_says_to_all_both_hear_once(demo: Seeded, visit: Visit) -> None:
     left, right = windows(visit(demo))
     text = f"<b>Hello</b> {uuid4()}"
     say(left, "to-all", text)
@@ -52,7 +63,7 @@ def test_what_one_says_to_all_both_hear_once(demo: Running, visit: Visit) -> Non
     expect(left.locator(".to-all input")).to_have_value("")
 
 
-def test_visitors_see_each_other_and_speak_to_one_alone(demo: Running, visit: Visit) -> None:
+def test_visitors_see_each_other_and_speak_to_one_alone(demo: Seeded, visit: Visit) -> None:
     left, right = windows(visit(demo))
     third = windows(visit(demo))[0]
     for window in (left, right, third):
@@ -71,7 +82,7 @@ def test_visitors_see_each_other_and_speak_to_one_alone(demo: Running, visit: Vi
     expect(right.get_by_role("listitem").filter(has_text="You too")).to_have_count(0)
 
 
-def test_who_goes_is_seen_to_go(demo: Running, visit: Visit) -> None:
+def test_who_goes_is_seen_to_go(demo: Seeded, visit: Visit) -> None:
     leaver, stayer = visit(demo), visit(demo)
     gone = [name(window) for window in windows(leaver)]
     stays = windows(stayer)[0]
@@ -82,7 +93,7 @@ def test_who_goes_is_seen_to_go(demo: Running, visit: Visit) -> None:
         expect(stays.locator("select")).not_to_contain_text(uid)
 
 
-def test_the_keyboard_alone_will_do(demo: Running, visit: Visit) -> None:
+def test_the_keyboard_alone_will_do(demo: Seeded, visit: Visit) -> None:
     page = visit(demo)
     left, right = windows(page)
     page.locator(".messages").first.focus()
@@ -98,7 +109,7 @@ def test_the_keyboard_alone_will_do(demo: Running, visit: Visit) -> None:
     expect(last(right)).to_have_text(f"{name(left)}, to you alone: Typed to you")
 
 
-def test_what_is_refused_is_shown(demo: Running, visit: Visit) -> None:
+def test_what_is_refused_is_shown(demo: Seeded, visit: Visit) -> None:
     left, _ = windows(visit(demo))
     # More than an application lets a client send in a second.
     left.locator(".to-all").evaluate(
@@ -119,7 +130,7 @@ def test_the_chat_survives_a_restart_of_the_server(visit: Visit) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_has_the_windows_one_above_the_other_and_nothing_beside_the_page(
-    demo: Running, visit: Visit, scheme: str
+    demo: Seeded, visit: Visit, scheme: str
 ) -> None:
     page = visit(demo, viewport={"width": 360, "height": 740}, color_scheme=scheme, has_touch=True)
     first, second = (window.bounding_box() for window in windows(page))
@@ -134,25 +145,111 @@ def test_a_phone_has_the_windows_one_above_the_other_and_nothing_beside_the_page
     assert contrast(text, ground) >= 7
 
 
-def test_wide_pages_have_the_windows_side_by_side(demo: Running, visit: Visit) -> None:
+def test_wide_pages_have_the_windows_side_by_side(demo: Seeded, visit: Visit) -> None:
     first, second = (window.bounding_box() for window in windows(visit(demo)))
     assert first is not None
     assert second is not None
     assert first["y"] == second["y"]
 
 
-def test_without_a_chat_the_page_says_how_to_have_one(server: Running, visit: Visit) -> None:
-    page = visit(server, ignores=re.compile("404"))
-    expect(page.locator("#trouble")).to_contain_text("no chat")
-    expect(page.locator(".window")).to_have_count(0)
+def test_two_windows_of_one_visitor_each_hear_each_other(demo: Seeded, visit: Visit) -> None:
+    pages = [visit(demo, "/demo"), visit(demo, "/demo")]
+    left, right = (page.locator(".window") for page in pages)
+    for window in (left, right):
+        expect(window.locator(".state")).to_have_text("Connected")
+    text = f"Over there? {uuid4()}"
+    say(left, "to-all", text)
+    expect(last(right)).to_have_text(f"{name(left)}: {text}")
+    right.locator("select").select_option(name(left))
+    say(right, "to-one", "Here")
+    expect(last(left)).to_have_text(f"{name(right)}, to you alone: Here")
 
 
-def test_nothing_in_line_may_run(demo: Running, visit: Visit) -> None:
+def test_the_page_leads_to_a_window_of_its_own(demo: Seeded, visit: Visit) -> None:
+    page = visit(demo)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open another window").click()
+    expect(opened.value.locator(".state")).to_have_text("Connected")
+
+
+def test_without_a_chat_the_page_has_no_room_for_one_and_tells_only_root_how_to_have_it(
+    server: Running, seeded: Seeded, visit: Visit
+) -> None:
+    page = visit(server)
+    expect(page.get_by_role("heading", name="See it work")).to_have_count(0)
+    expect(page.locator("#windows, #trouble, script[src*=pusher]")).to_have_count(0)
+    expect(page.locator("main")).not_to_contain_text("--demo")
+    root = administrator(seeded)
+    assert "--demo" in root.get("/").text
+    assert Visitor(server).get("/demo").status == 404
+
+
+def test_nothing_in_line_may_run(demo: Seeded, visit: Visit) -> None:
     page = visit(demo, ignores=re.compile("Content Security Policy"))
     page.evaluate(
         "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))"
     )
     assert page.evaluate("window.ran") is None
+
+
+def test_the_first_visit_loads_little_and_only_from_here(demo: Seeded, visit: Visit) -> None:
+    page = visit(demo, "/health")
+    loaded: dict[str, int] = {}
+    page.on("response", lambda response: loaded.update({response.url: len(response.body())}))
+    page.goto(f"{demo.url}/")
+    windows(page)
+    page.wait_for_load_state("networkidle")
+    assert any("pusher.js" in url for url in loaded)
+    assert sum(loaded.values()) < MOST_BYTES
+    assert all(url.startswith(demo.url) for url in loaded)
+
+
+def test_who_is_not_signed_in_sees_where_keys_will_stand_and_how_to_get_some(demo: Seeded, visit: Visit) -> None:
+    page = visit(demo)
+    expect(page.get_by_role("tabpanel", name="Web page")).to_contain_text("new Pusher('YOUR_KEY'")
+    expect(page.get_by_role("tabpanel", name="curl")).to_contain_text("-hmac YOUR_SECRET")
+    expect(page.get_by_role("link", name="Sign up").first).to_be_visible()
+    expect(page.locator("main")).not_to_contain_text(demo.key)
+
+
+def test_who_is_signed_in_sees_their_own_newest_key_and_no_secret(demo: Seeded, admin: Visitor) -> None:
+    text = admin.get("/").text
+    assert demo.key in text
+    assert demo.secret not in text
+    assert "hmac &#39;••••••••&#39;" in text
+    newer = demo.create_app("--org", "acme-inc")
+    assert newer in admin.get("/").text
+    assert demo.key not in admin.text
+    admin.submit("/", application=demo.app_id)
+    assert demo.key in admin.text
+    assert newer not in admin.text
+    assert demo.key not in admin.get("/", application="another").text
+
+
+def test_tabs_are_walked_by_arrows(demo: Seeded, visit: Visit) -> None:
+    page = visit(demo)
+    tabs = page.get_by_role("tablist", name="Libraries that publish")
+    tabs.get_by_role("tab", name="curl", exact=True).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(tabs.get_by_role("tab", selected=True)).to_have_text("Java")
+    expect(tabs.get_by_role("tab", name="Java")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(tabs.get_by_role("tab", selected=True)).to_have_text("Python")
+    expect(page.get_by_role("tabpanel", name="Python")).to_contain_text("import pusher")
+    expect(page.get_by_role("tabpanel")).to_have_count(2)  # the other is what listens
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Copy: pip install pusher")).to_be_focused()
+
+
+def test_without_a_script_all_lines_are_there_one_below_the_other(demo: Seeded, visit: Visit) -> None:
+    page = visit(demo, java_script_enabled=False)
+    expect(page.get_by_role("tablist")).to_have_count(0)
+    for title in ("pusher-js", "PusherLite", "curl", "Python", "Go"):
+        expect(page.get_by_role("heading", name=title, exact=True)).to_be_visible()
+    expect(page.get_by_text("client.trigger('general', 'greeting'")).to_be_visible()
+    assert page.locator("#trouble").inner_text() == "The chat needs JavaScript."
 
 
 def contrast(one: str, other: str) -> float:

@@ -5,8 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from driver import Answer, Keys, Pairs, credentials, encoded, signature
-
+from hubbub import eager
 from hubbub.apps import Application, Apps, KeyPair
 from hubbub.engine.memory import Memory
 from hubbub.errors import Refusal
@@ -17,6 +16,7 @@ from hubbub.protocols import pusher
 from hubbub.settings import AppSettings
 from hubbub.transports.request import Request
 from hubbub.transports.rest import Rest
+from rest.driver import Answer, Keys, Pairs, credentials, encoded, signature
 
 NOW = 1353088179
 """When the documentation's example was signed."""
@@ -67,7 +67,9 @@ class Desk:
         self.now: float = NOW
         self._turns: list[Callable[[], None]] = []
         self.hub = Hub(self._turns.append)
-        self.rest = Rest(Apps(Shelf()), Node(self.hub, Memory()), clock=lambda: self.now)
+        node = Node(self.hub, Memory())
+        eager.start(node.start())
+        self.rest = Rest(Apps(Shelf()), node, clock=lambda: self.now)
 
     async def ask(self, method: str | bytes, target: str | bytes, body: bytes = b"") -> Answer:
         method = method.encode("latin-1") if isinstance(method, str) else method

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from driver import Backend, Keys, Line, listening, raw, target
 
+from rest.driver import Backend, Keys, Line, listening, raw, target
 from running import Running
 
 NO_PREFIX = (

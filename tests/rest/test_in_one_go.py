@@ -6,9 +6,9 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from driver import LIMIT, Backend, Keys, Line, listening, request
 
 from native.test_plain_post import OTHER, PLAIN
+from rest.driver import LIMIT, Backend, Keys, Line, listening, request
 from running import Running
 
 Start = Callable[..., Running]

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from driver import Backend, Keys, Line, listening, raw, target
 from pusher import Pusher  # type: ignore[import-untyped]
 from pusher.http import POST, Request  # type: ignore[import-untyped]
 
+from rest.driver import Backend, Keys, Line, listening, raw, target
 from running import Running
 
 TOO_LARGE = (

@@ -7,14 +7,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from driver import Answer, Keys, Line, raw, request
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from hubbub.settings import Settings
+from hubbub.tally import Tally
+from hubbub.transports.answers import Answers
 from hubbub.transports.front import Doorman, Front
+from hubbub.transports.proxies import Proxies
 from hubbub.transports.services import Services
 from hubbub.transports.wheel import Wheel
+from rest.driver import Answer, Keys, Line, raw, request
 from running import Running
 
 LARGEST = 30_000
@@ -57,7 +60,8 @@ async def site() -> AsyncIterator[Running]:
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop)
     wheel.start()
-    services = cast("Services", SimpleNamespace(settings=Settings.model_construct(max_body_bytes=LARGEST), wheel=wheel))
+    settings, doors = Settings.model_construct(max_body_bytes=LARGEST), SimpleNamespace(tally=Tally())
+    services = Services(settings, wheel, cast("Any", doors), cast("Any", None), Proxies(""), Answers(loop.call_soon))
     config, state = Config(echo, ws="none", lifespan="off", log_config=None, access_log=False), ServerState()
     config.load()
     doorman = Doorman(services, config, state, {})

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from driver import Backend, listening
 
+from rest.driver import Backend, listening
 from running import Running
 
 TOO_LARGE = (

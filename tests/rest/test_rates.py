@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from driver import Backend, listening
 
+from rest.driver import Backend, listening
 from running import Running
 from seeded import ORGANIZATION, Seeded
 

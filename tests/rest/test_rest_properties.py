@@ -5,10 +5,9 @@ import itertools
 import json
 import re
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
-from desk import NOW, OURS, Desk, signed_target
-from driver import Keys, credentials, raw
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from uvicorn.config import Config
@@ -16,12 +15,15 @@ from uvicorn.server import ServerState
 
 from hubbub.session.doors import Doors
 from hubbub.settings import Settings
+from hubbub.tally import Tally
 from hubbub.transports.answers import Answers
 from hubbub.transports.front import Doorman, Front
 from hubbub.transports.kind import Kind
 from hubbub.transports.proxies import Proxies
 from hubbub.transports.services import Services
 from hubbub.transports.wheel import Wheel
+from rest.desk import NOW, OURS, Desk, signed_target
+from rest.driver import Keys, credentials, raw
 
 bounded = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -204,7 +206,14 @@ async def answers(desk: Desk, parts: Sequence[bytes]) -> tuple[bytes, bool]:
     """Give what is answered to `parts`, each received by itself, and whether the connection ends."""
     loop = asyncio.get_running_loop()
     options = Settings.model_construct()
-    services = Services(options, Wheel(loop), cast("Doors", None), desk.rest, Proxies(""), Answers(loop.call_soon))
+    services = Services(
+        options,
+        Wheel(loop),
+        cast("Doors", SimpleNamespace(tally=Tally())),
+        desk.rest,
+        Proxies(""),
+        Answers(loop.call_soon),
+    )
     doorman = Alone(services, cast("Config", None), ServerState(), {})
     pipe = Pipe()
     pipe.set_protocol(Front(services, doorman, ServerState()))
@@ -218,7 +227,7 @@ async def answers(desk: Desk, parts: Sequence[bytes]) -> tuple[bytes, bool]:
         assert not pipe.is_paused
     services.answers.flush()
     pipe.protocol.connection_lost(None)
-    return re.sub(rb"\r\nDate: [^\r]+", b"", pipe.written), pipe.has_ended
+    return re.sub(rb"\r\n(Date|X-Request-Id): [^\r]+", b"", pipe.written), pipe.has_ended
 
 
 def signed(method: str, route: str, body: bytes = b"", *headers: str, keys: Keys = OURS, version: str = "1.1") -> bytes:

@@ -6,9 +6,9 @@ import time
 from urllib.parse import quote
 
 import pytest
-from desk import NOW, OURS, Desk
-from driver import Keys, Line, Pairs, raw, signature
 
+from rest.desk import NOW, OURS, Desk
+from rest.driver import Keys, Line, Pairs, raw, signature
 from running import Running
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"

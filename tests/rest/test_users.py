@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from driver import LIMIT, Backend, Keys, Line, listening, raw, target
 from websockets.asyncio.client import ClientConnection, connect
 
+from rest.driver import LIMIT, Backend, Keys, Line, listening, raw, target
 from running import Running
 
 FULL = "/apps/1/users/{}/terminate_connections"

@@ -3,10 +3,10 @@
 import hashlib
 
 import pytest
-from desk import DISABLED, NOW, OTHERS, OURS, ROTATING, Desk, signed_target
-from driver import Keys
 
 from hubbub.signing import body_md5, channel_text, is_signature, request_text, sign, user_text
+from rest.desk import DISABLED, NOW, OTHERS, OURS, ROTATING, Desk, signed_target
+from rest.driver import Keys
 
 SOCKET = "1234.1234"
 

@@ -63,6 +63,59 @@ def test_text_of_any_size_is_read(reader: Reader, size: int, letter: str) -> Non
     assert frames.held == 0
 
 
+WHOLE = {
+    "nothing": masked(b""),
+    "one letter": masked(b"x"),
+    "beyond ASCII": masked("é🎉".encode()),
+    "all of a short length": masked(b"x" * 125),
+    "a length of two bytes": masked(b"x" * 126),
+    "the longest": masked(b"x" * LIMIT),
+    "a longer length than needed": bytes([FIN | TEXT, 0xFE, 0, 2]) + bytes(4) + b"ab",
+}
+
+NOT_WHOLE = {
+    "no bytes": b"",
+    "one more byte": masked(b"x") + b"\x81",
+    "two": masked(b"x") * 2,
+    "bytes": masked(b"x", FIN | BINARY),
+    "a fragment": masked(b"x", TEXT),
+    "a ping": masked(b"x", FIN | PING),
+    "a close": masked(b"", FIN | CLOSE),
+    "compressed": masked(b"x", FIN | RSV1 | TEXT),
+    "no mask": bytes([FIN | TEXT, 1]) + b"abcdx",
+    "a length of eight bytes": masked(b"x" * 65_536),
+    "too long": masked(b"x" * (LIMIT + 1)),
+    "not UTF-8": masked(b"\xff"),
+}
+
+
+@pytest.mark.skipif(not native.IS_COMPILED, reason="Python leaves all to `feed`")
+@pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
+def test_one_whole_text_is_given_as_it_is(data: bytes) -> None:
+    frames = native.Frames(LIMIT)
+    assert [frames.text(data)] == native.Frames(LIMIT).feed(data)
+    assert all(frames.text(data[:size]) is None for size in range(len(data)))
+    assert frames.held == 0
+
+
+@readers
+@pytest.mark.parametrize("data", NOT_WHOLE.values(), ids=NOT_WHOLE)
+def test_all_else_is_left_as_it_was(reader: Reader, data: bytes) -> None:
+    frames, other = reader(LIMIT), reader(LIMIT)
+    assert frames.text(data) is None
+    assert (frames.feed(data), frames.held) == (other.feed(data), other.held)
+
+
+@readers
+@pytest.mark.parametrize(
+    "before", [masked(b"x")[:-1], masked(b"x", TEXT), masked(b"", TEXT), masked(b"", FIN | CLOSE), masked(b"\xff")]
+)
+def test_no_text_is_whole_after_what_is_unfinished_or_the_end(reader: Reader, before: bytes) -> None:
+    frames = reader(LIMIT)
+    frames.feed(before)
+    assert frames.text(masked(b"text")) is None
+
+
 @readers
 def test_binary_is_given_as_bytes(reader: Reader) -> None:
     payload = bytes(range(256)) * 3

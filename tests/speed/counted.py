@@ -34,7 +34,7 @@ class Counted(server.Server):
     """
 
     def __init__(self, settings: Settings, store: Store, mark: ctypes.CDLL | None) -> None:
-        super().__init__(settings, store, show_keys=False)
+        super().__init__(settings, store, say=lambda _: None)
         self._mark = mark
         self._profiles: dict[str, cProfile.Profile] = {}
         self._over = asyncio.Event()
@@ -42,8 +42,8 @@ class Counted(server.Server):
             "rest": lambda _: None,
             "reference": lambda times: reference.work(int(times)),
             "start": self._start,
-            "begin": self._begin,
-            "end": self._end,
+            "begin": self._begin_stretch,
+            "end": self._end_stretch,
             "collect": lambda _: _collect(),
         }
 
@@ -51,7 +51,7 @@ class Counted(server.Server):
         """Listen, to commands too."""
         await super().startup()
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._obey)
-        self._say(f"{'native' if IS_COMPILED else 'pure'} {self.servers[0].sockets[0].getsockname()[1]}")
+        self._tell(f"{'native' if IS_COMPILED else 'pure'} {self.servers[0].sockets[0].getsockname()[1]}")
 
     async def main_loop(self) -> None:
         """Wait for the end of the commands, in place of looking at the clock."""
@@ -65,22 +65,22 @@ class Counted(server.Server):
             return
         verb, _, argument = line.strip().partition(" ")
         answer = self._commands[verb](argument)
-        self._say(f"done {answer}" if isinstance(answer, int) else "done")
+        self._tell(f"done {answer}" if isinstance(answer, int) else "done")
 
-    def _say(self, line: str) -> None:
+    def _tell(self, line: str) -> None:
         os.write(sys.stdout.fileno(), f"{line}\n".encode())
 
     def _start(self, _: str) -> None:
         if self._mark is not None:
             self._mark.start()
 
-    def _begin(self, name: str) -> None:
+    def _begin_stretch(self, name: str) -> None:
         if self._mark is not None:
             self._mark.begin()
         else:
             self._profiles.setdefault(name, cProfile.Profile()).enable()
 
-    def _end(self, name: str) -> None:
+    def _end_stretch(self, name: str) -> None:
         if self._mark is not None:
             self._mark.end(name.encode())
         else:

@@ -7,12 +7,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from databases import Execute
+from hubbub import eager
 from hubbub.accounts.accounts import Accounts
 from hubbub.accounts.domain import OPERATOR
 from hubbub.apps import Application, KeyPair
 from hubbub.errors import STORE_UNAVAILABLE, Refusal
 from hubbub.settings import AppSettings
 from hubbub.store import Store, migrate
+from logged import logged
 
 Create = Callable[[str], Awaitable[Application]]
 
@@ -182,9 +184,9 @@ async def test_settings_that_do_not_fit_are_ignored_with_one_line(
     found = await store.application_by_id(chat.id)
     assert found is not None
     assert found.settings == AppSettings(max_presence_members=7)
-    assert caplog.record_tuples == [
-        ("hubbub.store", logging.WARNING, f"Application 1: settings ignored, unknown or invalid: {names}")
-    ]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    what = f"app_id=1 settings={names.split(', ')}"
+    assert logged(caplog) == [f"Settings of an application are ignored: unknown or invalid {what}"]
 
 
 @pytest.mark.parametrize("kept", ["[]", "null", "3", '"client_events"'])
@@ -316,3 +318,19 @@ async def test_a_wrong_statement_is_a_bug_and_no_outage(store: Store, execute: E
 
 def test_a_store_does_not_print_the_password_of_its_url() -> None:
     assert "hunter2" not in repr(vars(Store.open("postgresql://admin:hunter2@h/n")))
+
+
+async def test_what_is_begun_outside_a_task_reaches_the_database(url: str, store: Store, chat: Application) -> None:
+    found = []
+
+    async def ask() -> None:
+        other = Store.open(url)  # whose first connection is made here
+        try:
+            found.append(await other.application_by_id(chat.id))
+        finally:
+            await other.close()
+
+    task = eager.start(ask())
+    assert task is not None
+    await task
+    assert [one and one.id for one in found] == [chat.id]

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.types import Message
 
+from hubbub import eager
 from hubbub.apps import Application, Apps, KeyPair
 from hubbub.engine.memory import Memory
 from hubbub.hub.hub import Hub
@@ -32,6 +33,7 @@ def services(**settings: Any) -> Services:
     loop = asyncio.get_running_loop()
     apps = Apps(Shelf())
     node = Node(Hub(loop.call_soon, 256), Memory())
+    eager.start(node.start())
     wheel = Wheel(loop)
     wheel.start()
     doors, rest, answers = Doors(apps, node, 120), Rest(apps, node), Answers(loop.call_soon)

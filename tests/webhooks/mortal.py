@@ -10,6 +10,7 @@ class Mortal(Running):
 
     def __init__(self, webhook_url: str, **settings: object) -> None:
         self.kills = 0
+        self._is_dead = False
         given = {"app_id": "1", "app_webhook_url": webhook_url, "webhook_private": True, **settings}
         super().__init__(migrate=False, **given)
 
@@ -23,6 +24,7 @@ class Mortal(Running):
         self._process.wait(START_LIMIT)
         self._reader.join(START_LIMIT)
         self.kills += 1
+        self._is_dead = True
 
     def stop(self) -> int:
         """Stop it as an operator does, to start it again."""
@@ -32,7 +34,11 @@ class Mortal(Running):
 
     def start_again(self) -> None:
         """Start it on the same database, on a port of its own choice, and wait until it listens."""
+        self._is_dead = False
         while not self._lines.empty():
             self._lines.get()
         self._start()
         self._wait_until_listening()
+
+    def _end(self, *, expect_life: bool) -> str | None:
+        return super()._end(expect_life=expect_life and not self._is_dead)

@@ -84,6 +84,10 @@ class Receiver:
         """Give the next request, in the order in which they came."""
         return await asyncio.wait_for(self._come.get(), LIMIT)
 
+    async def next_ever(self) -> Received:
+        """Give the next request, however long it takes."""
+        return await self._come.get()
+
     async def events(self, count: int) -> list[dict[str, Any]]:
         """Give so many events of the next requests, in the order in which they came, and no more may have come."""
         found: list[dict[str, Any]] = []

@@ -12,6 +12,7 @@ from hubbub.store import Store
 from hubbub.webhooks.courier import ANSWER_SECONDS
 from hubbub.webhooks.seam import Hooked, Note, Standing
 from hubbub.webhooks.webhooks import Webhooks
+from logged import logged
 from sockets.client import eventually
 from webhooks.conftest import KINDS_TEXT, PAIR, Receive, settings, to
 from webhooks.receiver import Receiver, hang
@@ -122,7 +123,8 @@ async def test_what_waits_for_an_endpoint_that_goes_is_dropped_and_others_go_on(
     await hooks.expect_nothing_left()
     assert len(gone.requests) == 1
     assert hooks.webhooks.counts()["dropped"] == 2
-    assert "was removed: 2 that waited are dropped" in caplog.text
+    what = f"webhook=1 app_id={hooks.app_id} events=2"
+    assert f"A webhook was removed, and what waited for it is dropped {what}" in logged(caplog)
 
 
 async def test_nobody_waits_for_endpoints_that_go_and_hang(hooks: Hooks, receive: Receive) -> None:

@@ -12,6 +12,7 @@ from hubbub.signing import sign
 from hubbub.store import Store
 from hubbub.webhooks.seam import Hooked
 from hubbub.webhooks.webhooks import Webhooks
+from logged import logged
 from sockets.client import eventually
 from webhooks.conftest import APP, PAIR, Open, Receive, hooked, settings, to
 from webhooks.receiver import Receiver, hang, text
@@ -71,7 +72,8 @@ async def test_after_its_window_a_request_has_failed_and_the_next_of_its_channel
     assert second.time_ms > first.time_ms + 2800
     await expect_states(execute, "failed", "delivered")
     assert webhooks.counts()["failed"] == 1
-    assert "Delivery 1 to webhook 0 of application 1 has failed: status 500; see `hubbub webhook show 1`" in caplog.text
+    what = "webhook=0 app_id=1 delivery=1 reason=status 500"
+    assert f"A delivery has failed: see `hubbub webhook show` {what}" in logged(caplog)
 
 
 async def test_deliveries_of_before_a_restart_go_on_unchanged(

@@ -8,17 +8,26 @@ from collections.abc import Awaitable, Callable
 from hubbub.accounts.applications import Applications
 from hubbub.accounts.attempts import Attempts
 from hubbub.accounts.audit import Audit
+from hubbub.accounts.browsers import Browsers
+from hubbub.accounts.caretaking import Caretaking
 from hubbub.accounts.confirmations import Confirmations
 from hubbub.accounts.enrollments import Enrollments
+from hubbub.accounts.imports import Imports
 from hubbub.accounts.invitations import Invitations
+from hubbub.accounts.keys import Keys
+from hubbub.accounts.observing import Observing
 from hubbub.accounts.organizations import Organizations
 from hubbub.accounts.password_changes import PasswordChanges
 from hubbub.accounts.policy import Policy
 from hubbub.accounts.post import Post, post_nowhere
 from hubbub.accounts.profiles import Profiles
+from hubbub.accounts.proving import Proving
+from hubbub.accounts.records import Records
 from hubbub.accounts.register import Register
 from hubbub.accounts.remembered import Remembered
 from hubbub.accounts.seam import Store
+from hubbub.accounts.second_factors import SecondFactors
+from hubbub.accounts.sending import Sending
 from hubbub.accounts.signins import SignIns
 from hubbub.accounts.signups import SignUps
 from hubbub.accounts.tokens import Tokens
@@ -57,16 +66,25 @@ class Accounts:
         self.organizations = Organizations(transactions)
         self.enrollments = Enrollments(transactions)
         self.applications = Applications(transactions)
-        self.tokens = Tokens(transactions)
         self.users = Users(transactions)
-        self.invitations = Invitations(transactions)
+        self.invitations = Invitations(transactions, post)
         attempts = Attempts(transactions, policy)
+        proving = Proving(transactions, attempts, post)
+        self.tokens = Tokens(transactions, proving)
         self.sign_ups = SignUps(transactions, policy, post)
         self.confirmations = Confirmations(transactions, attempts, policy, post)
         self.sign_ins = SignIns(transactions, attempts, policy, post)
         self.remembered = Remembered(store, transactions, policy)
+        self.browsers = Browsers(transactions, attempts, self.remembered, policy, post)
+        self.second_factors = SecondFactors(transactions, attempts, post)
         self.passwords = PasswordChanges(transactions, attempts, policy, post)
         self.profiles = Profiles(transactions)
         self.register = Register(transactions)
+        self.records = Records(transactions)
+        self.caretaking = Caretaking(transactions, post)
         self.audit = Audit(transactions)
         self.webhooks = Webhooks(transactions, policy)
+        self.imports = Imports(transactions, policy)
+        self.observing = Observing(transactions)
+        self.keys = Keys(transactions, self.applications, proving)
+        self.sending = Sending(transactions)

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import msgspec
 
-from hubbub.accounts.domain import HeldApplication, Identity, Organization, Ownership, Page
+from hubbub.accounts.domain import HeldApplication, Hold, Identity, Organization, Ownership, Page
 from hubbub.accounts.fields import Fields, Slice, invalid
-from hubbub.accounts.permissions import Need, check, enter, hold, need_root, seen
+from hubbub.accounts.permissions import Need, check, enter, hold, level, need_root, owns, seen
 from hubbub.accounts.seam import Work
 from hubbub.accounts.transactions import Transactions
 from hubbub.apps import Application
@@ -74,6 +74,26 @@ class Applications:
         """Give one; an archived one to admins of its owner only."""
         async with self._transactions.reading(who) as work:
             return (await hold(work, who, organization, application, Need.ENROLLED, even_archived=True))[1]
+
+    async def hold(self, who: Identity, application: str) -> Hold:
+        """Give one by the organization through which `who` may do most; an archived one to admins of its owner only.
+
+        Raises UNKNOWN for one that no organization of theirs holds.
+        """
+        async with self._transactions.reading(who) as work:
+            found = await work.applications.find(None, application)
+            if found is None:
+                raise UNKNOWN()
+            best: Hold | None = None
+            for ownership in await work.applications.ownerships(found.id):
+                one = await _hold(work, who, ownership, found)
+                if one is not None and (best is None or _weight(one) > _weight(best)):
+                    best = one
+        if best is None and who.user.is_root:
+            return Hold(organization=None, application=found, may_edit=True, may_publish=True)
+        if best is None or (best.application.archived_at is not None and not best.may_edit):
+            raise UNKNOWN()
+        return best
 
     async def update(
         self, who: Identity, organization: str | None, application: str, *, name: object = None, settings: object = None
@@ -227,6 +247,25 @@ async def _owner(work: Work, who: Identity, organization: str | None) -> Organiz
         return (await enter(work, who, organization, Need.ADMIN)).organization
     need_root(who)
     return None
+
+
+async def _hold(work: Work, who: Identity, ownership: Ownership, found: HeldApplication) -> Hold | None:
+    """Give how `who` reaches an application by one of its holders; None if not at all."""
+    standing = await work.organizations.standing(who.user.id, str(ownership.organization.id))
+    reached = 0 if standing is None else level(who, standing)
+    if standing is None or not reached or standing.organization.archived_at is not None:
+        return None
+    held = msgspec.structs.replace(found, is_owned=ownership.is_owned)
+    return Hold(
+        organization=standing.organization,
+        application=seen(who, standing, held),
+        may_edit=owns(who, standing, held),
+        may_publish=reached >= Need.PUBLISHER,
+    )
+
+
+def _weight(hold: Hold) -> tuple[bool, bool, bool]:
+    return hold.may_edit, hold.application.is_owned, hold.may_publish
 
 
 async def _owned(

@@ -35,15 +35,18 @@ class Confirmations:
             if found is not None and found.user.archived_at is None and _is_waiting(found):
                 # To the address that would be confirmed, never to another.
                 letter = await write_confirmation(work, found.user, found.profile.unconfirmed_email or found.user.email)
+                await work.journal.audit(None, "user.ask_confirmation", f"user:{found.user.id}")
         if letter is not None:
             await self._post(letter)
 
-    async def confirm(self, text: str) -> User:
+    async def confirm(self, text: str, *, address: str | None = None) -> User:
         """Confirm the address that the letter with `text` went to. Whoever waits for a new one has it from then on.
+
+        The first one ever mails a letter that bids them welcome. `address` is where on the network it is done from.
 
         UNKNOWN for a letter that was used, replaced or has expired; INVALID if another user has the address by now.
         """
-        async with self._transactions.writing_for_anybody() as work:
+        async with self._transactions.writing_for_anybody(address) as work:
             found = await work.people.by_letter("confirm", hash_of(text))
             if found is None or found.user.archived_at is not None or not self._is_good(found):
                 raise UNKNOWN()
@@ -54,35 +57,40 @@ class Confirmations:
             await work.people.change(
                 user.id, confirmed_at=datetime.now(UTC), confirmation_token_hash=None, confirmation_sent_at=None
             )
-            return user if new is None else await readdress(work, user, new)
+            confirmed = user if new is None else await readdress(work, user, new)
+        if found.profile.confirmed_at is None:
+            await self._post(Letter(errand="welcome", user=confirmed, email=confirmed.email))
+        return confirmed
 
-    async def change_email(self, who: Identity, *, email: object, password: object, address: str | None = None) -> None:
+    async def change_email(self, who: Identity, *, email: object, password: object) -> None:
         """Mail a letter to one's new address, which counts once it is confirmed. Needs one's password.
 
-        INVALID in the field `email` or `password`.
+        INVALID in the field `email` or `password`. Nobody is told whether another user has the address: it is they who
+        get a letter, `already`.
         """
         refuse_browsers(who)
         with Fields() as fields:
             new = fields.email("email", email)
+            if new and new == who.user.email:
+                fields.fault("email", "is yours already")
         if who.row_id is None:
             raise UNKNOWN()
         attempt = await self._attempts.by_id(who.row_id, password)
         async with self._transactions.writing(who) as work:
-            settled = await self._attempts.settle(work, attempt, address)
-            letter, is_taken = settled.letter, False
+            settled = await self._attempts.settle(work, attempt, who.address)
+            letter = settled.letter
             if settled.profile is not None:
-                is_taken = await work.people.by_email(new) is not None
-                if not is_taken:
-                    user = settled.profile.user
-                    await work.people.change(user.id, unconfirmed_email=new)
-                    await work.audit.add(user.id, "user.change_email", f"user:{user.id}", address=address)
-                    letter = await write_confirmation(work, user, new)
+                user = settled.profile.user
+                await work.people.change(user.id, unconfirmed_email=new)
+                await work.journal.audit(user.id, "user.change_email", f"user:{user.id}")
+                letter = await write_confirmation(work, user, new)
+                if (taken := await work.people.by_email(new)) is not None:
+                    is_archived = taken.user.archived_at is not None
+                    letter = None if is_archived else Letter(errand="already", user=taken.user, email=new)
         if letter is not None:
             await self._post(letter)
         if settled.profile is None:
             raise invalid("password", "is not yours")
-        if is_taken:
-            raise invalid("email", TAKEN)
 
     def _is_good(self, found: Credentials) -> bool:
         sent = found.confirmation_sent_at

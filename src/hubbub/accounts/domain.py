@@ -61,6 +61,16 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     can_publish: bool
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization in a list of one of its members: what they may do there, and how much there is."""
+
+    organization: Organization
+    is_admin: bool
+    can_publish: bool
+    applications: int
+    members: int
+
+
 class HeldPair(msgspec.Struct, frozen=True, kw_only=True):
     """An active key of an application and its secret; None for who may not see secrets."""
 
@@ -75,7 +85,8 @@ class HeldPair(msgspec.Struct, frozen=True, kw_only=True):
 class HeldApplication(msgspec.Struct, frozen=True, kw_only=True):
     """An application as one organization holds it: its own when `is_owned`, else borrowed.
 
-    `key_pairs` are the active ones, oldest first. `settings` are those that differ from the defaults, by name.
+    `key_pairs` are the active ones, oldest first. `settings` are those that differ from the defaults, by name. `alias`
+    is the id that it had at another server.
     """
 
     id: int
@@ -85,6 +96,7 @@ class HeldApplication(msgspec.Struct, frozen=True, kw_only=True):
     is_owned: bool
     created_at: datetime
     archived_at: datetime | None = None
+    alias: str | None = None
 
     @property
     def app_key(self) -> str | None:
@@ -100,6 +112,15 @@ class HeldApplication(msgspec.Struct, frozen=True, kw_only=True):
         """Give the same application for who may not see secrets."""
         hidden = tuple(HeldPair(key=pair.key, secret=None, created_at=pair.created_at) for pair in self.key_pairs)
         return msgspec.structs.replace(self, key_pairs=hidden)
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """An application as somebody reaches it, and the organization by which they do; None for root alone."""
+
+    organization: Organization | None
+    application: HeldApplication
+    may_edit: bool
+    may_publish: bool
 
 
 class Ownership(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,10 +201,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who asks: a signed-in user, and what they hold to prove it."""
+    """Who asks: a signed-in user, what they hold to prove it, and where on the network they ask from, if it is known.
+
+    What use-cases keep in the audit has that address.
+    """
 
     user: User
     grant: Grant
+    address: str | None = None
 
     @property
     def row_id(self) -> int | None:

@@ -48,7 +48,7 @@ class Enrollments:
                 raise invalid("user", "does not exist")
             if await work.enrollments.find(found.id, other.id) is not None:
                 raise invalid("user", "is enrolled already")
-            await _audit(work, who, "enrollment.add", found, other)
+            await _audit(work, who, "enrollment.add", found, other, is_admin=as_admin, can_publish=as_publisher)
             return await work.enrollments.add(found.id, other.id, is_admin=as_admin, can_publish=as_publisher)
 
     async def change(
@@ -67,7 +67,9 @@ class Enrollments:
                 return before
             if not as_admin and await _is_last_admin(work, before):
                 raise invalid("is_admin", LAST_ADMIN)
-            await _audit(work, who, "enrollment.change", found, before.user)
+            await _audit(
+                work, who, "enrollment.change", found, before.user, is_admin=as_admin, can_publish=as_publisher
+            )
             await work.journal.note("user", before.user.id)
             return await work.enrollments.change(found.id, before.user.id, is_admin=as_admin, can_publish=as_publisher)
 
@@ -97,5 +99,8 @@ async def _is_last_admin(work: Work, enrollment: Enrollment) -> bool:
     return enrollment.is_admin and not await work.enrollments.another_admin(organization.id, user.id)
 
 
-async def _audit(work: Work, who: Identity, action: str, organization: Organization, user: User) -> None:
-    await work.journal.audit(who.row_id, action, f"user:{user.id}", organization_id=organization.id)
+async def _audit(
+    work: Work, who: Identity, action: str, organization: Organization, user: User, **details: bool
+) -> None:
+    subject = f"user:{user.id}"
+    await work.journal.audit(who.row_id, action, subject, organization_id=organization.id, details=details)

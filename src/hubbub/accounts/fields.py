@@ -22,6 +22,9 @@ LARGEST = 2**31 - 1
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode's categories of controls, lone surrogates, and separators of lines and paragraphs."""
 
+UNMAILABLE = frozenset(',;:<>()[]\\"')
+"""What stands between addresses in a header, and around them: nobody's letters go to a list."""
+
 FLAGS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
 
 BLANK = "can't be blank"
@@ -88,10 +91,11 @@ class Fields:
         return ""
 
     def email(self, field: str, value: object) -> str:
-        """Check an e-mail address: something on both sides of an `@`. Gives it in lower case."""
+        """Check an e-mail address: something on both sides of an `@`, and one address only. Gives it in lower case."""
         address = self.text(field, value).lower()
         name, _, host = address.rpartition("@")
-        if address and (not name or not host or len(address) > LONGEST_NAME or any(map(str.isspace, address))):
+        is_one = UNMAILABLE.isdisjoint(address) and not any(map(str.isspace, address))
+        if address and (not name or not host or len(address) > LONGEST_NAME or not is_one):
             self.fault(field, "is not an e-mail address")
         return address
 

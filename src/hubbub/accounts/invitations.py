@@ -1,16 +1,17 @@
 """Invitations: an organization's word to an e-mail address.
 
-Knows: how long one is good, and how it is accepted. Does not know how it is delivered.
+Knows: how long one is good, how it is accepted, and that a letter brings it. Does not know mail.
 """
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
-from hubbub.accounts.domain import Enrollment, Identity, Invitation, NewInvitation, Page, User
+from hubbub.accounts.domain import Enrollment, Identity, Invitation, NewInvitation, Organization, Page, User
 from hubbub.accounts.fields import TAKEN, Fields, Slice, invalid
 from hubbub.accounts.password_rule import new_password
-from hubbub.accounts.passwords import hash_password
+from hubbub.accounts.passwords import apart, hash_password
+from hubbub.accounts.people import Letter
 from hubbub.accounts.permissions import Need, enter
+from hubbub.accounts.post import Post
 from hubbub.accounts.proofs import hash_of, new_invitation
 from hubbub.accounts.seam import Work
 from hubbub.accounts.transactions import Transactions
@@ -23,8 +24,9 @@ GOOD_FOR = timedelta(days=7)
 class Invitations:
     """The use-cases of invitations. `organization` is an id or a slug."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, post: Post) -> None:
         self._transactions = transactions
+        self._post = post
 
     async def list(
         self, who: Identity, organization: str, *, limit: object = None, offset: object = None
@@ -34,6 +36,15 @@ class Invitations:
         async with self._transactions.reading(who) as work:
             found = (await enter(work, who, organization, Need.ADMIN)).organization
             return await work.invitations.page(found.id, limit=part.limit, offset=part.offset)
+
+    async def get(self, who: Identity, organization: str, invitation: str) -> Invitation:
+        """Give one that can still be accepted, by id. Needs an admin."""
+        async with self._transactions.reading(who) as work:
+            found = (await enter(work, who, organization, Need.ADMIN)).organization
+            one = await work.invitations.find(found.id, invitation)
+            if one is None:
+                raise UNKNOWN()
+            return one
 
     async def invite(
         self,
@@ -45,7 +56,7 @@ class Invitations:
         is_admin: object = False,
         can_publish: object = True,
     ) -> NewInvitation:
-        """Invite the holder of `email`; an earlier invitation of theirs ends. Needs an admin.
+        """Invite the holder of `email`, by a letter; an earlier invitation of theirs ends. Needs an admin.
 
         INVALID in the field `email` when they are enrolled already.
         """
@@ -53,26 +64,35 @@ class Invitations:
             address = fields.email("email", email)
             called = None if name in (None, "") else fields.text("name", name)
             as_admin, as_publisher = fields.flag("is_admin", is_admin), fields.flag("can_publish", can_publish)
-        text = new_invitation()
         async with self._transactions.writing(who) as work:
             found = (await enter(work, who, organization, Need.ADMIN)).organization
-            user = await work.users.find(address)
-            if user is not None and await work.enrollments.find(found.id, user.id) is not None:
-                raise invalid("email", "is enrolled already")
-            invitation = await work.invitations.add(
-                found.id,
-                invited_by_id=who.row_id,
-                email=address,
-                name=called,
-                is_admin=as_admin,
-                can_publish=as_publisher,
-                token_hash=hash_of(text),
-                expires_at=datetime.now(UTC) + GOOD_FOR,
+            made = await _invite(
+                work, who, found, email=address, name=called, is_admin=as_admin, can_publish=as_publisher
             )
-            await work.journal.audit(
-                who.row_id, "invitation.invite", f"invitation:{invitation.id}", organization_id=found.id
+        await self._post(_letter(who, made))
+        return made
+
+    async def resend(self, who: Identity, organization: str, invitation: str) -> NewInvitation:
+        """Send the letter of an invitation, by id, once more: another one takes its place. Needs an admin.
+
+        INVALID in the field `email` when they are enrolled by now.
+        """
+        async with self._transactions.writing(who) as work:
+            found = (await enter(work, who, organization, Need.ADMIN)).organization
+            before = await work.invitations.find(found.id, invitation)
+            if before is None:
+                raise UNKNOWN()
+            made = await _invite(
+                work,
+                who,
+                found,
+                email=before.email,
+                name=before.name,
+                is_admin=before.is_admin,
+                can_publish=before.can_publish,
             )
-            return NewInvitation(text=text, invitation=invitation)
+        await self._post(_letter(who, made))
+        return made
 
     async def revoke(self, who: Identity, organization: str, invitation: str) -> None:
         """End an invitation, by id. Needs an admin."""
@@ -81,7 +101,7 @@ class Invitations:
             one = await work.invitations.find(found.id, invitation)
             if one is None:
                 raise UNKNOWN()
-            await work.journal.audit(who.row_id, "invitation.revoke", f"invitation:{one.id}", organization_id=found.id)
+            await _audit(work, who.row_id, "invitation.revoke", one)
             await work.invitations.revoke(one.id)
 
     async def look(self, text: str) -> Invitation:
@@ -96,8 +116,10 @@ class Invitations:
                 raise UNKNOWN()
             return await _accept(work, await _invitation(work, text), who.user)
 
-    async def accept_as_new(self, text: str, *, name: object, password: object) -> Enrollment:
-        """Create a user with the invitation's address, which is thereby confirmed, and enroll them.
+    async def accept_as_new(
+        self, text: str, *, name: object, password: object, address: str | None = None
+    ) -> Enrollment:
+        """Create a user with the invitation's address, which is thereby confirmed, and enroll them. Bids them welcome.
 
         INVALID in the field `email` when there is a user with that address: they accept after signing in.
         """
@@ -105,15 +127,60 @@ class Invitations:
         with Fields() as fields:
             checked = fields.text("name", name)
             secret = new_password(fields, "password", password, looked_at.email)
-        password_hash = await asyncio.to_thread(hash_password, secret)
-        async with self._transactions.writing_for_anybody() as work:
+        password_hash = await apart(hash_password, secret)
+        async with self._transactions.writing_for_anybody(address) as work:
             invitation = await _invitation(work, text)
             if await work.users.find(invitation.email) is not None:
                 raise invalid("email", TAKEN)
             user = await work.users.add(
                 name=checked, email=invitation.email, password_hash=password_hash, is_root=False
             )
-            return await _accept(work, invitation, user)
+            enrollment = await _accept(work, invitation, user)
+        await self._post(Letter(errand="welcome", user=user, email=user.email))
+        return enrollment
+
+
+async def _invite(
+    work: Work,
+    who: Identity,
+    organization: Organization,
+    *,
+    email: str,
+    name: str | None,
+    is_admin: bool,
+    can_publish: bool,
+) -> NewInvitation:
+    user = await work.users.find(email)
+    if user is not None and await work.enrollments.find(organization.id, user.id) is not None:
+        raise invalid("email", "is enrolled already")
+    text = new_invitation()
+    invitation = await work.invitations.add(
+        organization.id,
+        invited_by_id=who.row_id,
+        email=email,
+        name=name,
+        is_admin=is_admin,
+        can_publish=can_publish,
+        token_hash=hash_of(text),
+        expires_at=datetime.now(UTC) + GOOD_FOR,
+    )
+    await _audit(work, who.row_id, "invitation.invite", invitation)
+    return NewInvitation(text=text, invitation=invitation)
+
+
+def _letter(who: Identity, made: NewInvitation) -> Letter:
+    invitation = made.invitation
+    return Letter(errand="invitation", user=who.user, email=invitation.email, text=made.text, invitation=invitation)
+
+
+async def _audit(work: Work, user_id: int | None, action: str, invitation: Invitation) -> None:
+    await work.journal.audit(
+        user_id,
+        action,
+        f"invitation:{invitation.id}",
+        organization_id=invitation.organization.id,
+        details={"email": invitation.email},
+    )
 
 
 async def _invitation(work: Work, text: str) -> Invitation:
@@ -126,9 +193,7 @@ async def _invitation(work: Work, text: str) -> Invitation:
 async def _accept(work: Work, invitation: Invitation, user: User) -> Enrollment:
     organization = invitation.organization
     await work.invitations.accept(invitation.id)
-    await work.journal.audit(
-        user.id, "invitation.accept", f"invitation:{invitation.id}", organization_id=organization.id
-    )
+    await _audit(work, user.id, "invitation.accept", invitation)
     before = await work.enrollments.find(organization.id, user.id)
     if before is None:
         return await work.enrollments.add(

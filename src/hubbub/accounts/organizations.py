@@ -5,7 +5,9 @@ Knows: slugs and archiving. Does not know who may: `permissions` does.
 
 import secrets
 
-from hubbub.accounts.domain import Identity, Organization, Page
+import msgspec
+
+from hubbub.accounts.domain import Identity, Organization, Page, Place, Standing
 from hubbub.accounts.fields import Fields, Slice, invalid
 from hubbub.accounts.permissions import Need, enter, need_root
 from hubbub.accounts.seam import Work
@@ -39,6 +41,22 @@ class Organizations:
             return await work.organizations.page(
                 None if everyones else who.user.id, archived=archived, limit=part.limit, offset=part.offset
             )
+
+    async def places(
+        self, who: Identity, *, archived: bool = False, limit: object = None, offset: object = None
+    ) -> Page[Place]:
+        """Give those `who` is enrolled in, by name, and what they may do there; or the `archived` ones, to admins."""
+        part = Slice.of(limit, offset)
+        async with self._transactions.reading(who) as work:
+            return await work.organizations.places(who.user.id, archived=archived, limit=part.limit, offset=part.offset)
+
+    async def stand(self, who: Identity, organization: str) -> Standing:
+        """Give one and what `who` may do there, which for root users is everything; an archived one to its admins."""
+        async with self._transactions.reading(who) as work:
+            standing = await enter(work, who, organization, Need.ENROLLED, even_archived=True)
+        if who.user.is_root:
+            return msgspec.structs.replace(standing, is_admin=True, can_publish=True)
+        return msgspec.structs.replace(standing, can_publish=standing.can_publish or standing.is_admin)
 
     async def create(self, who: Identity, *, name: object, owner: object = None) -> Organization:
         """Create one, with `who` as its admin. Its slug is made from the name, with a number if that is taken.

@@ -3,14 +3,13 @@
 Knows: what ends with the old password. Does not know mail, nor what a password must be: `password_rule` does.
 """
 
-import asyncio
 from datetime import UTC, datetime
 
 from hubbub.accounts.attempts import Attempts
 from hubbub.accounts.domain import Identity
 from hubbub.accounts.fields import Fields, invalid
 from hubbub.accounts.password_rule import new_password
-from hubbub.accounts.passwords import hash_password
+from hubbub.accounts.passwords import apart, hash_password
 from hubbub.accounts.people import Credentials, Letter, Profile, SignedIn
 from hubbub.accounts.permissions import refuse_browsers
 from hubbub.accounts.policy import Policy
@@ -36,12 +35,12 @@ class PasswordChanges:
 
     async def ask(self, email: object, *, address: str | None = None) -> None:
         """Mail a letter that lets the user with this address set another password. Tells nobody whether it did."""
-        async with self._transactions.writing_for_anybody() as work:
+        async with self._transactions.writing_for_anybody(address) as work:
             found = await work.people.by_email(email) if isinstance(email, str) else None
             letter = None
             if found is not None and found.user.archived_at is None:
                 letter = await _write_reset(work, found)
-                await work.audit.add(None, "user.ask_reset", f"user:{found.user.id}", address=address)
+                await work.journal.audit(None, "user.ask_reset", f"user:{found.user.id}")
         if letter is not None:
             await self._post(letter)
 
@@ -53,21 +52,25 @@ class PasswordChanges:
     async def reset(self, text: str, *, password: object, address: str | None = None) -> None:
         """Set the password of whom the letter with `text` went to; that also confirms their address and unlocks them.
 
+        If nobody had shown before whose address it is, API tokens and a second factor end too: whoever signed up with
+        it first need not have been its owner.
         UNKNOWN for a letter that was used, replaced or has expired.
         """
         async with self._transactions.reading_for_anybody() as work:
             email = (await self._credentials(work, text)).user.email
         with Fields() as fields:
             secret = new_password(fields, "password", password, email)
-        password_hash = await asyncio.to_thread(hash_password, secret)
-        async with self._transactions.writing_for_anybody() as work:
+        password_hash = await apart(hash_password, secret)
+        async with self._transactions.writing_for_anybody(address) as work:
             found = await self._credentials(work, text)
             await _set(work, found.profile, password_hash)
             if found.profile.confirmed_at is None:
-                await work.people.change(found.user.id, confirmed_at=datetime.now(UTC))
-            await work.audit.add(found.user.id, "user.reset_password", f"user:{found.user.id}", address=address)
+                await _hand_over(work, found)
+            await work.journal.audit(found.user.id, "user.reset_password", f"user:{found.user.id}")
+        if found.profile.confirmed_at is None:
+            await self._post(Letter(errand="welcome", user=found.user, email=found.user.email))
 
-    async def change(self, who: Identity, *, old: object, new: object, address: str | None = None) -> SignedIn:
+    async def change(self, who: Identity, *, old: object, new: object) -> SignedIn:
         """Set one's own password, and give the sign-in that goes on. Needs the old one.
 
         INVALID in the field `old_password` or `new_password`.
@@ -80,13 +83,13 @@ class PasswordChanges:
         if who.row_id is None:
             raise UNKNOWN()
         attempt = await self._attempts.by_id(who.row_id, old)
-        password_hash = await asyncio.to_thread(hash_password, secret) if attempt.is_right else ""
+        password_hash = await apart(hash_password, secret) if attempt.is_right else ""
         signed_in = None
         async with self._transactions.writing(who) as work:
-            settled = await self._attempts.settle(work, attempt, address)
+            settled = await self._attempts.settle(work, attempt, who.address)
             if settled.profile is not None:
                 now = await _set(work, settled.profile, password_hash)
-                await work.audit.add(who.user.id, "user.change_password", f"user:{who.user.id}", address=address)
+                await work.journal.audit(who.row_id, "user.change_password", f"user:{who.row_id}")
                 signed_in = SignedIn(user=settled.profile.user, at=now, must_change_password=False)
         if settled.letter is not None:
             await self._post(settled.letter)
@@ -110,6 +113,21 @@ async def _write_reset(work: Work, found: Credentials) -> Letter:
     return Letter(errand="reset", user=found.user, email=found.user.email, text=text)
 
 
+async def _hand_over(work: Work, found: Credentials) -> None:
+    """Take the address as confirmed, and end what could bring back somebody else, who had only said it was theirs."""
+    user_id = found.user.id
+    await work.people.change(
+        user_id,
+        confirmed_at=datetime.now(UTC),
+        second_factor_secret=None,
+        second_factor_since=None,
+        second_factor_step=None,
+    )
+    await work.recovery_codes.replace(user_id, ())
+    await work.tokens.invalidate_all(user_id)
+    await work.journal.note("user", user_id)
+
+
 async def _set(work: Work, profile: Profile, password_hash: str) -> datetime:
     """Set a password, end what the old one opened, and give when."""
     now = datetime.now(UTC)
@@ -129,5 +147,5 @@ async def _set(work: Work, profile: Profile, password_hash: str) -> datetime:
         await work.people.change(
             user_id, unconfirmed_email=None, confirmation_token_hash=None, confirmation_sent_at=None
         )
-    await work.remembered.end_all(user_id)
+    await work.browsers.end_all(user_id)
     return now

@@ -19,6 +19,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     confirmation_lifetime: timedelta = timedelta(days=3)
     lock_after: int = 10
     lock_time: timedelta = timedelta(hours=1)
+    session_lifetime: timedelta = timedelta(hours=12)
     remember_lifetime: timedelta = timedelta(days=14)
     reset_lifetime: timedelta = timedelta(hours=6)
     webhook_private: bool = False
@@ -32,6 +33,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
             confirmation_lifetime=timedelta(seconds=settings.confirmation_lifetime),
             lock_after=settings.lock_after,
             lock_time=timedelta(seconds=settings.lock_seconds),
+            session_lifetime=timedelta(seconds=settings.session_lifetime),
             remember_lifetime=timedelta(seconds=settings.remember_lifetime),
             reset_lifetime=timedelta(seconds=settings.reset_lifetime),
             webhook_private=settings.webhook_private,

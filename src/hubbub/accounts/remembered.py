@@ -58,7 +58,7 @@ class Remembered:
                 expires_at=datetime.now(UTC) + self._policy.remember_lifetime,
             )
             await work.journal.audit(who.row_id, "remembered.issue", f"remembered:{made.id}")
-        return Cookie(text=f"{series}.{token}", expires_at=made.expires_at)
+        return Cookie(text=f"{series}.{token}", expires_at=made.expires_at, remembered_id=made.id)
 
     async def use(self, text: str, *, address: str | None) -> tuple[SignedIn, Cookie]:
         """Sign in by a cookie, and give the one to keep from now on, which expires when the first one would have.
@@ -88,7 +88,9 @@ class Remembered:
                 await work.remembered.end_all(user.id)
         if came_in is None:
             raise UNAUTHENTICATED(problem=ENDED)
-        return came_in[0], Cookie(text=f"{series}.{came_in[1]}", expires_at=found.remembered.expires_at)
+        kept = found.remembered
+        text = f"{series}.{came_in[1]}"
+        return came_in[0], Cookie(text=text, expires_at=kept.expires_at, remembered_id=kept.id)
 
     async def list(self, who: Identity, *, limit: object = None, offset: object = None) -> Page[RememberedSignIn]:
         """Give one's own, the one used last first."""
@@ -109,9 +111,9 @@ class Remembered:
             await work.remembered.end_all(who.user.id)
             await work.journal.audit(who.row_id, "remembered.end_all", f"user:{who.user.id}")
 
-    async def forget(self, text: str) -> None:
+    async def forget(self, text: str, *, address: str | None = None) -> None:
         """End the one of this cookie, if there is any: for who signs out."""
-        async with self._transactions.writing_for_anybody() as work:
+        async with self._transactions.writing_for_anybody(address) as work:
             found = await work.remembered.by_series(hash_of(text[:LONGEST].partition(".")[0]))
             if found is not None:
                 user = found.profile.user

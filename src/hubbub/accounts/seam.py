@@ -19,11 +19,14 @@ from hubbub.accounts.domain import (
     Organization,
     Ownership,
     Page,
+    Place,
     Standing,
     Token,
     User,
 )
-from hubbub.accounts.seam_people import Audit, People, Register, Remembered
+from hubbub.accounts.seam_incidents import Incidents
+from hubbub.accounts.seam_people import Audit, Browsers, People, RecoveryCodes, Register, Remembered
+from hubbub.accounts.seam_records import Records
 from hubbub.accounts.seam_webhooks import Webhooks
 from hubbub.apps import Application
 
@@ -75,6 +78,9 @@ class Organizations(Protocol):
 
     async def page(self, user_id: int | None, *, archived: bool, limit: int, offset: int) -> Page[Organization]:
         """Give those archived, or those not, by id; with a user those they are enrolled in, or archived: admin of."""
+
+    async def places(self, user_id: int, *, archived: bool, limit: int, offset: int) -> Page[Place]:
+        """Give those that the user is enrolled in, by name, or the archived ones that they are an admin of."""
 
     async def slugs_like(self, slug: str) -> set[str]:
         """Give the slugs there are that begin with this one."""
@@ -136,6 +142,28 @@ class Applications(Protocol):
     ) -> HeldApplication:
         """Create one that the organization owns; without one, nobody does."""
 
+    async def bring(
+        self,
+        organization_id: int | None,
+        *,
+        number: int | None,
+        alias: str | None,
+        name: str,
+        settings: Mapping[str, Any],
+        key: str,
+        secret: str,
+    ) -> HeldApplication:
+        """Create one that was elsewhere, as `add` does: with this number, unless that is None, and this alias.
+
+        The caller has seen that nobody has them, nor the key.
+        """
+
+    async def find_alias(self, alias: str) -> HeldApplication | None:
+        """Give the one with this alias."""
+
+    async def holder_of_key(self, key: str) -> tuple[HeldApplication, str | None] | None:
+        """Give the one that a key is of, and its secret; None for that if the key was revoked."""
+
     async def update(
         self, application_id: int, *, name: str | None = None, settings: Mapping[str, Any] | None = None
     ) -> None:
@@ -184,6 +212,9 @@ class Tokens(Protocol):
     async def invalidate(self, token_id: int) -> Token:
         """End one."""
 
+    async def invalidate_all(self, user_id: int) -> None:
+        """End those of a user."""
+
 
 class Invitations(Protocol):
     """Invitations that can still be accepted: not accepted, revoked or expired, the organization not archived."""
@@ -227,6 +258,9 @@ class Journal(Protocol):
 
     async def note(self, kind: Literal["application", "user"], *subject_ids: int) -> None:
         """Note, for all nodes, that live sockets may feel a change to these."""
+
+    def place(self, address: str | None) -> None:
+        """Give every entry of this transaction the network address that it is asked from."""
 
     async def audit(
         self,
@@ -281,6 +315,14 @@ class Work(Protocol):
         """Browsers that stay signed in."""
 
     @property
+    def browsers(self) -> Browsers:
+        """Browsers that are signed in."""
+
+    @property
+    def recovery_codes(self) -> RecoveryCodes:
+        """Codes that stand in for a second factor."""
+
+    @property
     def register(self) -> Register:
         """Everything there is."""
 
@@ -291,6 +333,14 @@ class Work(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Endpoints of webhooks, and deliveries."""
+
+    @property
+    def incidents(self) -> Incidents:
+        """What went wrong."""
+
+    @property
+    def records(self) -> Records:
+        """What else there is of everybody."""
 
 
 class Store(Protocol):

@@ -3,22 +3,28 @@
 Knows: the questions, as `seam` does, of which this is the other half. Does not know the database.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 from hubbub.accounts.domain import Enrollment, HeldApplication, Organization, Page, User
 from hubbub.accounts.listing import Listing
 from hubbub.accounts.people import (
     AuditEntry,
+    BrowserSession,
     Credentials,
-    Errand,
+    Deeds,
     Holding,
+    KeptBrowser,
     Profile,
+    Proof,
     RememberedSignIn,
     Series,
     UserToken,
 )
+
+Trait = Literal["is_root", "is_confirmed", "is_locked", "must_change_password", "has_second_factor"]
+"""What users can be told apart by. Locked is who was shut out and has not signed in since."""
 
 
 class UserChanges(TypedDict, total=False):
@@ -44,6 +50,9 @@ class UserChanges(TypedDict, total=False):
     current_sign_in_address: str | None
     last_sign_in_at: datetime | None
     last_sign_in_address: str | None
+    second_factor_secret: str | None
+    second_factor_since: datetime | None
+    second_factor_step: int | None
 
 
 class People(Protocol):
@@ -55,7 +64,7 @@ class People(Protocol):
     async def by_email(self, email: str) -> Credentials | None:
         """Give one, by e-mail address: any text at all, of which an id is none."""
 
-    async def by_letter(self, errand: Errand, token_hash: str) -> Credentials | None:
+    async def by_letter(self, errand: Proof, token_hash: str) -> Credentials | None:
         """Give the one whose newest letter for this errand has a text with this hash."""
 
     async def add(self, *, name: str, email: str, password_hash: str) -> User:
@@ -87,25 +96,95 @@ class Remembered(Protocol):
         """End all of a user."""
 
 
+class Browsers(Protocol):
+    """Browsers that are signed in."""
+
+    async def by_token(self, token_hash: str) -> KeptBrowser | None:
+        """Give the one whose cookie has a text with this hash, however old."""
+
+    async def add(
+        self,
+        user_id: int,
+        *,
+        token_hash: str,
+        at: datetime,
+        address: str | None,
+        user_agent: str | None,
+        remembered_id: int | None,
+    ) -> BrowserSession:
+        """Create one, of somebody who signed in at that time."""
+
+    async def add_halfway(
+        self,
+        user_id: int,
+        *,
+        token_hash: str,
+        at: datetime,
+        address: str | None,
+        user_agent: str | None,
+        wants_remembering: bool,
+    ) -> BrowserSession:
+        """Create one, of somebody who gave the right password at that time, and has a code to give."""
+
+    async def use(self, session_id: int, address: str | None) -> None:
+        """Note that one, if it is still there, was used now, and from where."""
+
+    async def of(self, user_id: int, since: datetime) -> Sequence[BrowserSession]:
+        """Give those of a user, not halfway, that were used since then or stay signed in, the one used last first."""
+
+    async def find(self, user_id: int, reference: str) -> BrowserSession | None:
+        """Give one of a user, by id, however old."""
+
+    async def end(self, session_id: int) -> None:
+        """End one; if it stays signed in, that too."""
+
+    async def end_all(self, user_id: int, *, but: int | None = None) -> None:
+        """End all of a user, those that stay signed in too, but for this one."""
+
+    async def forget(self, before: datetime, *, remembered_id: int | None) -> None:
+        """Forget those last used before then that do not stay signed in, and those that stay so by this row."""
+
+
+class RecoveryCodes(Protocol):
+    """Codes that are good once in place of the second factor."""
+
+    async def replace(self, user_id: int, hashes: Collection[str]) -> None:
+        """Give a user those with these hashes in place of any others."""
+
+    async def use(self, user_id: int, code_hash: str) -> bool:
+        """Use one up; False if there is none, or it was used."""
+
+    async def left(self, user_id: int) -> int:
+        """Tell how many of a user's were not used."""
+
+
 class Register(Protocol):
     """Everything there is, for the administration."""
 
-    async def users(self, listing: Listing, *, archived: bool | None) -> Page[Profile]:
-        """Give users, searched by name and address; None in `archived` is both."""
+    async def users(self, listing: Listing, *, archived: bool | None, traits: Mapping[Trait, bool]) -> Page[Profile]:
+        """Give users, searched by name and address, that have these traits or not; None in `archived` is both."""
 
     async def organizations(self, listing: Listing, *, archived: bool | None) -> Page[Organization]:
         """Give organizations, searched by name and slug."""
 
     async def enrollments(
-        self, listing: Listing, *, user_id: int | None, organization_id: int | None
+        self,
+        listing: Listing,
+        *,
+        user_id: int | None,
+        organization_id: int | None,
+        is_admin: bool | None,
+        can_publish: bool | None,
     ) -> Page[Enrollment]:
         """Give enrollments, searched by the user and the organization; None is any of these."""
 
-    async def applications(self, listing: Listing, *, archived: bool | None) -> Page[HeldApplication]:
-        """Give applications, searched by name and active key, as their owners see them."""
+    async def applications(
+        self, listing: Listing, *, archived: bool | None, organization_id: int | None
+    ) -> Page[HeldApplication]:
+        """Give applications, held by an organization, searched by name and active key, as their owners see them."""
 
     async def ownerships(
-        self, listing: Listing, *, organization_id: int | None, application_id: int | None
+        self, listing: Listing, *, organization_id: int | None, application_id: int | None, is_owned: bool | None
     ) -> Page[Holding]:
         """Give ownerships, searched by the organization and the application."""
 
@@ -131,5 +210,5 @@ class Audit(Protocol):
     ) -> None:
         """Keep an entry that has the network address of who did it."""
 
-    async def page(self, *, organization_id: int | None, limit: int, offset: int) -> Page[AuditEntry]:
-        """Give those of an organization, or all, the newest first."""
+    async def page(self, *, organization_id: int | None, deeds: Deeds, limit: int, offset: int) -> Page[AuditEntry]:
+        """Give those of an organization, or all, that are such deeds, the newest first, with names."""

@@ -6,7 +6,7 @@ Knows: who may come in, and what is noted of it. Does not know cookies, nor how 
 from datetime import UTC, datetime
 
 from hubbub.accounts.attempts import Attempts, write_unlock
-from hubbub.accounts.people import Profile, SignedIn
+from hubbub.accounts.people import Halfway, Profile, SignedIn
 from hubbub.accounts.policy import Policy
 from hubbub.accounts.post import Post
 from hubbub.accounts.proofs import hash_of
@@ -30,19 +30,22 @@ class SignIns:
         self._policy = policy
         self._post = post
 
-    async def sign_in(self, *, email: object, password: object, address: str | None) -> SignedIn:
-        """Sign in. `address` is where on the network from.
+    async def sign_in(self, *, email: object, password: object, address: str | None) -> SignedIn | Halfway:
+        """Sign in, or come halfway with a second factor on. `address` is where on the network from.
 
         UNAUTHENTICATED with one text for all that may be wrong. FORBIDDEN, after the right password, for who must
         confirm their address first. The failure that locks mails a letter that unlocks.
         """
         attempt = await self._attempts.by_email(email, password)
-        signed_in = None
+        signed_in: SignedIn | Halfway | None = None
         # In vain too: the transaction is part of the time that an answer takes.
         async with self._transactions.writing_for_anybody() as work:
             settled = await self._attempts.settle(work, attempt, address)
             if settled.profile is not None and is_admitted(settled.profile, self._policy):
-                signed_in = await record(work, settled.profile, "user.sign_in", address)
+                if settled.profile.second_factor_since is None:
+                    signed_in = await record(work, settled.profile, "user.sign_in", address)
+                else:
+                    signed_in = Halfway(user=settled.profile.user, at=datetime.now(UTC))
         if settled.letter is not None:
             await self._post(settled.letter)
         if settled.profile is None:
@@ -72,12 +75,13 @@ class SignIns:
             letter = None
             if found is not None and found.user.archived_at is None and self._attempts.is_locked(found.profile):
                 letter = await write_unlock(work, found)
+                await work.journal.audit(None, "user.ask_unlock", f"user:{found.user.id}")
         if letter is not None:
             await self._post(letter)
 
-    async def unlock(self, text: str) -> None:
+    async def unlock(self, text: str, *, address: str | None = None) -> None:
         """Let the user in again whom the letter with `text` went to. UNKNOWN for one that was used or replaced."""
-        async with self._transactions.writing_for_anybody() as work:
+        async with self._transactions.writing_for_anybody(address) as work:
             found = await work.people.by_letter("unlock", hash_of(text))
             if found is None or found.user.archived_at is not None:
                 raise UNKNOWN()

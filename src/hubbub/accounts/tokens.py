@@ -9,6 +9,7 @@ from hubbub.accounts.domain import Identity, NewToken, Page, Token, User
 from hubbub.accounts.fields import Slice
 from hubbub.accounts.permissions import is_oneself, need_root
 from hubbub.accounts.proofs import PREFIX, hash_of, new_token
+from hubbub.accounts.proving import Proving
 from hubbub.accounts.seam import Work
 from hubbub.accounts.transactions import Transactions
 from hubbub.errors import UNKNOWN
@@ -17,8 +18,9 @@ from hubbub.errors import UNKNOWN
 class Tokens:
     """The use-cases of user tokens. `user` is an id or an e-mail address: one's own, or anyone's for root."""
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, proving: Proving) -> None:
         self._transactions = transactions
+        self._proving = proving
 
     async def list(self, who: Identity, user: str, *, limit: object = None, offset: object = None) -> Page[Token]:
         """Give the user's tokens, invalidated ones too, the newest first."""
@@ -35,6 +37,14 @@ class Tokens:
             token = await work.tokens.add(owner.id, token_hash=hash_of(text), prefix=text[:PREFIX])
             await work.journal.audit(who.row_id, "token.create", f"token:{token.id}", details={"user": owner.id})
             return NewToken(text=text, token=token)
+
+    async def create_in_browser(self, who: Identity, *, password: object) -> NewToken:
+        """Make one of one's own for who is signed in to the pages, by their password: INVALID in that field without it.
+
+        A token outlives the browser's session, and shows what the pages show for the password alone.
+        """
+        await self._proving.prove(who, password)
+        return await self.create(who, str(who.user.id))
 
     async def invalidate(self, who: Identity, user: str | None, token: str) -> Token:
         """End a token, by its id, its text, or the 8 characters its text begins with if only one does.

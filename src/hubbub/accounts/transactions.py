@@ -30,7 +30,7 @@ class Transactions:
     async def writing(self, who: Identity) -> AsyncIterator[Work]:
         """Give a transaction that may write. Raises UNAUTHENTICATED if `who` is no longer what they were, FORBIDDEN."""
         refuse_browsers(who)
-        async with self.writing_for_anybody() as work:
+        async with self.writing_for_anybody(who.address) as work:
             if who is not OPERATOR:
                 user = await work.users.signed_in(who.user.id, who.grant.token_id)
                 if user is None or (who.user.is_root and not user.is_root):
@@ -44,9 +44,13 @@ class Transactions:
             yield work
 
     @asynccontextmanager
-    async def writing_for_anybody(self) -> AsyncIterator[Work]:
-        """Give a transaction that may write, for who holds something better than a session."""
+    async def writing_for_anybody(self, address: str | None = None) -> AsyncIterator[Work]:
+        """Give a transaction that may write, for who holds something better than a session.
+
+        `address` is where on the network they ask from: what the journal keeps of this transaction has it.
+        """
         async with self._store.work() as work:
+            work.journal.place(address)
             yield work
             has_changes = work.journal.has_changes
         if has_changes:

@@ -3,12 +3,10 @@
 Knows: what an e-mail address and a password must be. Does not know mail, sign-in pages, nor enrollments.
 """
 
-import asyncio
-
 from hubbub.accounts.domain import OPERATOR, Identity, Page, User
 from hubbub.accounts.fields import TAKEN, Fields, Slice, invalid
 from hubbub.accounts.password_rule import new_password
-from hubbub.accounts.passwords import hash_password
+from hubbub.accounts.passwords import apart, hash_password
 from hubbub.accounts.permissions import is_oneself, need_root, refuse_browsers
 from hubbub.accounts.transactions import Transactions
 from hubbub.errors import UNKNOWN
@@ -56,7 +54,7 @@ class Users:
             checked, address = fields.text("name", name), fields.email("email", email)
             secret = new_password(fields, "password", password, address)
             as_root = fields.flag("is_root", is_root)
-        password_hash = await asyncio.to_thread(hash_password, secret)
+        password_hash = await apart(hash_password, secret)
         async with self._transactions.writing(who) as work:
             if await work.users.find(address) is not None:
                 raise invalid("email", TAKEN)

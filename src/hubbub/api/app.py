@@ -85,7 +85,7 @@ def api(services: Services) -> FastAPI:
                 allow_origins=["*"],
                 allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
                 allow_headers=["Authorization", "Content-Type"],
-                expose_headers=["Location"],
+                expose_headers=["Location", "X-Request-Id"],
                 max_age=PREFLIGHT_SECONDS,
             ),
             Middleware(Boundary),

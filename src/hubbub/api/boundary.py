@@ -4,14 +4,14 @@ Knows what holds for each request: HEAD is GET without a body, a slash at the en
 cache, and whatever was not expected is logged once and answered with 500.
 """
 
-import logging
-
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hubbub.api.failures import refused
+from hubbub.api.failures import count, refused
+from hubbub.errors import INTERNAL
+from hubbub.logs import named
 
-logger = logging.getLogger("hubbub.api")
+logger = named("hubbub.api")
 
 
 class Boundary:
@@ -50,5 +50,6 @@ class Boundary:
         except Exception:
             # Not the path: a token may stand in it.
             logger.exception("A request to the API failed")
+            count(scope, INTERNAL)
             if not has_started:
                 await refused(500, "Internal server error")(scope, receive, answer)

@@ -5,7 +5,8 @@ Knows the header. Does not know what a token is made of, nor what its holder may
 
 from typing import Annotated
 
-from fastapi import Depends
+import msgspec
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from hubbub.accounts.domain import Identity
@@ -31,12 +32,12 @@ SessionToken = Annotated[str, Depends(session_token)]
 """The session token, for a route that has it read by another. It comes first among the parameters, as `Caller`."""
 
 
-async def caller(token: SessionToken, services: Serving) -> Identity:
-    """Give who calls. Raises UNAUTHENTICATED, and FORBIDDEN for a token that is only for channels."""
+async def caller(request: Request, token: SessionToken, services: Serving) -> Identity:
+    """Give who calls, and where from. Raises UNAUTHENTICATED, and FORBIDDEN for a token that is only for channels."""
     who = await services.sessions.verify(token)
     if who.grant.is_channel_only:
         raise FORBIDDEN(problem="this token is only for channels")
-    return who
+    return who if request.client is None else msgspec.structs.replace(who, address=request.client.host)
 
 
 Caller = Annotated[Identity, Depends(caller)]

@@ -13,6 +13,7 @@ from hubbub.accounts.accounts import Accounts
 from hubbub.accounts.publishing import Publishing
 from hubbub.accounts.sessions import Sessions
 from hubbub.apps import Application
+from hubbub.errors import Reason
 from hubbub.messages import Event, Member
 
 
@@ -20,7 +21,7 @@ class Services(msgspec.Struct, frozen=True):
     """The use-cases, who may publish, and the two things asked of the node.
 
     `publish` sends an event of an application to its channel, and raises EVENT_RATE; `members` gives who is present in
-    a channel of the application with an id, by user id.
+    a channel of the application with an id, by user id. `refused` is told for which reason anything is refused.
     """
 
     accounts: Accounts
@@ -29,6 +30,7 @@ class Services(msgspec.Struct, frozen=True):
     publish: Callable[[Application, Event], Awaitable[None]]
     members: Callable[[str, str], Awaitable[Mapping[str, Member]]]
     max_body_bytes: int
+    refused: Callable[[Reason], object] = lambda _: None
 
 
 async def services_of(request: Request) -> Services:

@@ -39,22 +39,24 @@ def database_url() -> str:
 
 
 def ask_store(question: "Callable[[Store], Awaitable[Answer]]") -> Answer:
-    """Give the answer of the store of the settings. Raises ConfigurationError when its schema is not current."""
+    """Give the answer of the store of the settings. Raises ConfigurationError when it cannot be used as it is."""
     import asyncio
 
-    from hubbub.settings import ConfigurationError
-    from hubbub.store import Store, missing_file
+    from hubbub.settings import ConfigurationError, load
+    from hubbub.store import Store, keys_of, missing_file
 
     async def ask() -> Answer:
-        url = database_url()
+        settings = load()
+        url, keys = settings.database_url.get_secret_value(), keys_of(settings)
         if (missing := missing_file(url)) is not None:
             raise ConfigurationError(
                 f"There is no database at {missing} yet: run `hubbub migrate`, or go to the folder of your server."
             )
-        store = Store.open(url)
+        store = Store.open(url, keys)
         try:
             if not await store.is_current():
                 raise ConfigurationError("The database's tables are not those of this version: run `hubbub migrate`.")
+            await store.sealing.check()
             return await question(store)
         finally:
             await store.close()

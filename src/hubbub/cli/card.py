@@ -17,7 +17,10 @@ from hubbub.settings import AppSettings, DeclaredApp
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """An application as its operator sees it. `pairs` are its keys with their secrets, oldest first."""
+    """An application as its operator sees it. `pairs` are its keys with their secrets, oldest first.
+
+    `alias` is the id that it had at another server, to which it answers too.
+    """
 
     id: str
     name: str
@@ -27,6 +30,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     owners: tuple[Organization, ...] = ()
     borrowers: tuple[Organization, ...] = ()
     archived_at: datetime | None = None
+    alias: str | None = None
 
     def __repr__(self) -> str:
         return f"Card(id={self.id!r})"
@@ -43,6 +47,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             owners=tuple(one.organization for one in holders if one.is_owned),
             borrowers=tuple(one.organization for one in holders if not one.is_owned),
             archived_at=held.archived_at,
+            alias=held.alias,
         )
 
     @classmethod
@@ -63,6 +68,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         pairs = [{"key": key} | ({"secret": secret} if with_secret else {}) for key, secret in self.pairs]
         return {
             "id": self.id,
+            "alias": self.alias,
             "name": self.name,
             "key_pairs": pairs,
             "settings": self.settings.model_dump(mode="json"),
@@ -85,6 +91,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     def details(self) -> dict[str, str]:
         """Give what else people want to know: who holds it, and the settings that differ from the defaults."""
         fields = {}
+        if self.alias is not None:
+            fields["Also id"] = self.alias
         if self.owners:
             fields["Owner"] = _names(self.owners)
         if self.borrowers:

@@ -10,10 +10,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from hubbub.cli import apps, organizations, tokens, users, webhooks
+from hubbub.cli import apps, imports, master_keys, organizations, tokens, users, webhooks
 from hubbub.cli.asking import ask_store, database_url
+from hubbub.cli.audit import audit
+from hubbub.cli.backups import backup, restore
 from hubbub.cli.bench import bench
 from hubbub.cli.conformance import conformance
+from hubbub.cli.doctor import doctor
+from hubbub.cli.errors import errors
+from hubbub.cli.health import health
+from hubbub.cli.metrics import metrics
 from hubbub.cli.printing import OPTIONS, REFUSED, print_fields, print_table
 
 MISCONFIGURED = 2
@@ -74,7 +80,7 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     uds: Annotated[Path | None, typer.Option(help="Unix socket to listen on, in place of host and port.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; more than one needs HUBBUB_ENGINE_URL.")] = None,
     demo: Annotated[bool | None, typer.Option("--demo", help="Let any visitor of the home page chat there.")] = None,
     show_keys: Annotated[
         bool, typer.Option("--show-keys", help="Print an application's key and secret, in lines ready to paste.")
@@ -84,7 +90,7 @@ def serve(
 
     A flag wins over its HUBBUB_… variable, the variable over hubbub.toml. `hubbub settings` lists all settings.
     """
-    from hubbub.server import serve as run
+    from hubbub.serve import serve as run
     from hubbub.settings import load
 
     run(load(host=host, port=port, uds=uds, workers=workers, demo=demo), show_keys=show_keys)
@@ -125,21 +131,38 @@ def seed() -> None:
 @commands.command()
 def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the body of docs/settings.md instead.")] = False,
+    limits: Annotated[bool, typer.Option("--limits", help="Print the body of docs/limits.md instead.")] = False,
+    env: Annotated[bool, typer.Option("--env", help="Print a file of variables to fill in instead.")] = False,
 ) -> None:
     """List every setting: its variable, its present value, its default and what it does. Secrets are shown as ****."""
     from hubbub import reference
     from hubbub.settings import load
 
-    if markdown:
+    if limits:
+        from hubbub.limits import markdown as limits_page
+
+        typer.echo(limits_page())
+    elif markdown:
         typer.echo(reference.markdown())
+    elif env:
+        typer.echo(reference.variables())
     else:
         print_table(("VARIABLE", "VALUE", "DEFAULT", "MEANING"), reference.rows(load()))
 
 
+commands.command()(health)
+commands.command()(backup)
+commands.command()(restore)
+commands.command()(metrics)
 commands.command()(conformance)
 commands.command()(bench)
+commands.command()(audit)
+commands.command()(doctor)
+commands.command()(errors)
 commands.add_typer(apps.commands, name="app")
 commands.add_typer(organizations.commands, name="org")
 commands.add_typer(users.commands, name="user")
 commands.add_typer(tokens.commands, name="token")
 commands.add_typer(webhooks.commands, name="webhook")
+commands.add_typer(imports.commands, name="import")
+commands.add_typer(master_keys.commands, name="master-key")

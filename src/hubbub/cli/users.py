@@ -86,6 +86,17 @@ def unarchive_user(email: Email) -> None:
     typer.echo(f"{user.email} is back.")
 
 
+@commands.command("two-factor-off")
+def switch_off_two_factor(email: Email) -> None:
+    """Let a user who has lost their authenticator sign in with the password alone."""
+    from hubbub.accounts.domain import OPERATOR
+
+    missing = f"user {email!r}"
+    user = ask(lambda accounts: accounts.users.get(OPERATOR, email), missing=missing)
+    ask(lambda accounts: accounts.second_factors.switch_off_for(OPERATOR, email), missing=missing)
+    typer.echo(f"{user.email} signs in with the password alone.")
+
+
 def _read_password() -> str:
     """Ask for a password at a terminal, twice and unseen; of anything else read a line."""
     stdin = typer.get_text_stream("stdin")

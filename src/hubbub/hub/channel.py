@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 from hubbub.errors import INTERNAL
 from hubbub.hub.connection import Connection, Wire
+from hubbub.hub.meters import Meter
 from hubbub.messages import Fact
-from hubbub.native import write_all
+from hubbub.native import Whispers, write_all, write_others
 
 LARGEST_WRITE = 65_536
 """Bytes that are joined for one write. What a kernel's buffer takes at once needs no room in ours."""
@@ -22,24 +23,27 @@ Framed = tuple[bytes, Connection | None]
 class Batch:
     """What a channel received in one turn, packed for one wire, and who has yet to be written to."""
 
-    __slots__ = ("audience", "calls", "frames", "gone", "position")
+    __slots__ = ("audience", "calls", "frames", "gone", "messages", "position")
 
-    def __init__(self, frames: bytes, audience: list[Connection], gone: set[Connection] | None) -> None:
+    def __init__(self, frames: bytes, messages: int, audience: list[Connection], gone: set[Connection] | None) -> None:
         self.frames = frames
+        self.messages = messages
         self.audience = audience
         self.gone = gone
         self.position = 0
         self.calls: list[Callable[[], object]] | None = None  # to be made when it is written
 
-    def write(self, most: int) -> int:
-        """Write to at most `most` of those left; give how many that were."""
+    def write(self, most: int, meter: Meter) -> int:
+        """Write to at most `most` of those left, and count it; give how many that were, or would have been."""
         start, audience = self.position, self.audience
         self.position = stop = min(start + most, len(audience))
         if self.gone:
             part = [connection for connection in audience[start:stop] if connection not in self.gone]
             write_all(part, 0, len(part), self.frames, _close)
+            meter.wrote(len(part), self.messages, self.frames)
         else:
             write_all(audience, start, stop, self.frames, _close)
+            meter.wrote(stop - start, self.messages, self.frames)
         return stop - start
 
     @property
@@ -55,18 +59,23 @@ class Batch:
 
 
 class Channel:
-    """A channel with at least one subscriber here."""
+    """A channel with at least one subscriber here. `meter` is its application's."""
 
-    __slots__ = ("_batches", "_pending", "audiences", "name", "users")
+    __slots__ = ("audiences", "batches", "meter", "name", "pair", "pending", "users")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, meter: Meter) -> None:
         self.name = name
+        self.meter = meter
         self.audiences: dict[Wire, dict[Connection, str | None]] = {}
         """Per wire the connections, each with its user id if it is a member's."""
         self.users: dict[str, int] = {}
         """Connections here of each member."""
-        self._pending: list[tuple[Fact, Connection | None]] = []
-        self._batches: deque[Batch] | None = None
+        self.pending: list[tuple[Fact, Connection | None]] = []
+        """Facts that were put since the last turn, each with who shall not get it."""
+        self.batches: deque[Batch] | None = None
+        """What is being written, in its order."""
+        self.pair: tuple[Wire, Connection, Connection] | None = None
+        """The wire and the connections, where there are two of one wire and whispers have found them to be."""
 
     def __len__(self) -> int:
         return sum(map(len, self.audiences.values()))
@@ -78,28 +87,24 @@ class Channel:
     def add(self, connection: Connection, user_id: str | None) -> None:
         """Let `connection` hear what is delivered from now on."""
         self._seal()
+        self.pair = None
         self.audiences.setdefault(connection.wire, {})[connection] = user_id
         if user_id is not None:
             self.users[user_id] = self.users.get(user_id, 0) + 1
 
     def remove(self, connection: Connection) -> None:
         """Write no more to `connection`, not even what is on its way."""
+        self.pair = None
         audience = self.audiences[connection.wire]
         user_id = audience.pop(connection)
         if not audience:
             del self.audiences[connection.wire]
-        for batch in self._batches or ():
+        for batch in self.batches or ():
             batch.leave_out(connection)
         if user_id is not None:
             self.users[user_id] -= 1
             if not self.users[user_id]:
                 del self.users[user_id]
-
-    def put(self, fact: Fact, exclude: Connection | None) -> bool:
-        """Take a fact to deliver to all but `exclude`; tell whether the channel was at rest until now."""
-        rested = not self._pending and not self._batches
-        self._pending.append((fact, exclude))
-        return rested
 
     def write(self, most: int) -> int:
         """Make at most `most` writes of what is on its way; give how many were made.
@@ -107,38 +112,35 @@ class Channel:
         What comes while a batch is being written waits for its end, and then goes out together, unless somebody joins
         in between.
         """
-        if not self._batches:
-            pending, audiences = self._pending, self.audiences
+        if not self.batches:
+            pending, audiences = self.pending, self.audiences
             if len(pending) == 1 and len(audiences) == 1:
                 ((wire, audience),) = audiences.items()
                 if len(audience) <= most:
                     # What most turns of most channels are: one fact, in one wire, for few.
                     fact, exclude = pending.pop()
-                    everyone = list(audience)
-                    if exclude is not None and exclude in audience:
-                        everyone.remove(exclude)
                     if frame := wire.pack(fact):
-                        write_all(everyone, 0, len(everyone), frame, _close)
-                    return len(everyone)
+                        write_others(audience, exclude, frame, _close, self.meter)
+                    return len(audience)
             self._seal()
-        batches = self._batches
+        batches = self.batches
         written = 0
         while batches and written < most:
-            written += batches[0].write(most - written)
+            written += batches[0].write(most - written, self.meter)
             if batches[0].is_done:
                 for call in batches.popleft().calls or ():
                     call()
         if not batches:
-            self._batches = None
+            self.batches = None
         return written
 
     def when_written(self, call: Callable[[], object]) -> None:
         """Call when what is on its way now has been written, whatever comes after it; now if nothing is."""
         self._seal()
-        if not self._batches:
+        if not self.batches:
             call()
             return
-        last = self._batches[-1]
+        last = self.batches[-1]
         if last.calls is None:
             last.calls = []
         last.calls.append(call)
@@ -146,26 +148,31 @@ class Channel:
     @property
     def is_at_rest(self) -> bool:
         """Whether nothing is on its way."""
-        return not self._pending and not self._batches
+        return not self.pending and not self.batches
 
     def _seal(self) -> None:
         """Pack what is pending, once per wire, for those who are subscribed now."""
-        if not self._pending:
+        if not self.pending:
             return
-        pending, self._pending = self._pending, []
-        if self._batches is None:
-            self._batches = deque()
+        pending, self.pending = self.pending, []
+        if self.batches is None:
+            self.batches = deque()
         for wire, audience in self.audiences.items():
             everyone = list(audience)
             frames = [(frame, exclude) for fact, exclude in pending if (frame := wire.pack(fact))]
             for part in _parts(frames):
                 gone = {exclude for _, exclude in part if exclude is not None and exclude in audience}
                 for connection in gone:
-                    rest = b"".join([frame for frame, exclude in part if exclude is not connection])
+                    rest = [frame for frame, exclude in part if exclude is not connection]
                     if rest:
-                        self._batches.append(Batch(rest, [connection], None))
+                        self.batches.append(Batch(b"".join(rest), len(rest), [connection], None))
                 joined = part[0][0] if len(part) == 1 else b"".join([frame for frame, _ in part])
-                self._batches.append(Batch(joined, everyone, gone or None))
+                self.batches.append(Batch(joined, len(part), everyone, gone or None))
+
+
+def whispers(schedule: Callable[[Callable[[], None]], object]) -> Whispers:
+    """Give what one of two in a channel tells the other by: what is said there is written soon, by `schedule`."""
+    return Whispers(schedule, _close, LARGEST_WRITE)
 
 
 def _close(connection: Connection, error: Exception) -> None:

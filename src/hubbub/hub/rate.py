@@ -1,28 +1,8 @@
 """How often something may be done: refused beyond a rate, or held back to a pace."""
 
+from hubbub.native import Rate
 
-class Rate:
-    """At most `limit` times in a second, which begins with the first use after the one before has ended.
-
-    Two numbers, no timer: it costs nothing while nothing happens. Times are seconds of any steady clock.
-    """
-
-    __slots__ = ("_began", "_limit", "_used")
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._began = float("-inf")
-        self._used = 0
-
-    def use(self, now: float, times: int = 1) -> bool:
-        """Count so many uses at time `now`; False, and none counted, when they are too many."""
-        if now - self._began >= 1:
-            self._began = now
-            self._used = 0
-        if self._used + times > self._limit:
-            return False
-        self._used += times
-        return True
+__all__ = ["Pace", "Rate"]
 
 
 class Pace:

@@ -10,16 +10,71 @@ from typing import TYPE_CHECKING, Final
 _IS_UNWANTED: Final = os.environ.get("HUBBUB_PURE", "").lower() in {"1", "true", "yes", "on"}
 
 if TYPE_CHECKING or _IS_UNWANTED:
-    from hubbub.native.pure import Outlet, plain_post, sealed, write_all
+    from hubbub.native.pure import (
+        Meter,
+        Outlet,
+        Packer,
+        Rate,
+        Whispers,
+        client_event,
+        event_frame,
+        plain_opening,
+        plain_post,
+        sealed,
+        write_all,
+        write_others,
+    )
     from hubbub.native.pure_frames import Frames
 else:
     try:
-        from hubbub.native._native import Frames, Outlet, plain_post, sealed, write_all
+        from hubbub.native._native import (
+            Frames,
+            Meter,
+            Outlet,
+            Packer,
+            Rate,
+            Whispers,
+            client_event,
+            event_frame,
+            plain_opening,
+            plain_post,
+            sealed,
+            write_all,
+            write_others,
+        )
     except ImportError:
-        from hubbub.native.pure import Outlet, plain_post, sealed, write_all
+        from hubbub.native.pure import (
+            Meter,
+            Outlet,
+            Packer,
+            Rate,
+            Whispers,
+            client_event,
+            event_frame,
+            plain_opening,
+            plain_post,
+            sealed,
+            write_all,
+            write_others,
+        )
         from hubbub.native.pure_frames import Frames
 
 IS_COMPILED: Final = Outlet.__module__ == "hubbub.native._native"
 """Whether the names here are those of the compiled module."""
 
-__all__ = ["IS_COMPILED", "Frames", "Outlet", "plain_post", "sealed", "write_all"]
+__all__ = [
+    "IS_COMPILED",
+    "Frames",
+    "Meter",
+    "Outlet",
+    "Packer",
+    "Rate",
+    "Whispers",
+    "client_event",
+    "event_frame",
+    "plain_opening",
+    "plain_post",
+    "sealed",
+    "write_all",
+    "write_others",
+]

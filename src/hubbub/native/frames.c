@@ -6,8 +6,14 @@
 
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 enum { TEXT = 1, CLOSE = 8, FIN = 0x80, MASKED = 0x80, COMPRESSED = 0x40, LONGEST_CONTROL = 125, FAILED = 0 };
+enum { MOST_FRAMES = 0xfffff };
+
+#ifndef CLOCK_MONOTONIC_COARSE /* a few milliseconds late, and a quarter of the price */
+#define CLOCK_MONOTONIC_COARSE CLOCK_MONOTONIC
+#endif
 
 /* Bytes that are kept. */
 typedef struct {
@@ -19,9 +25,12 @@ typedef struct {
     PyObject_HEAD
     Store *unread;  /* a frame of which more is to come, as it came */
     Store *message; /* what is there of a message in fragments */
-    uint64_t limit;
-    unsigned char kind; /* of that message: its opcode, and whether it is compressed; 0 for none */
-    unsigned char takes_compressed, is_over;
+    uint32_t limit;
+    uint32_t most : 20;   /* frames in a second; 0: any number */
+    uint32_t second : 12; /* of the clock's, what has room: an hour later it may be taken for the same */
+    uint32_t taken : 20;  /* frames that came in it */
+    uint32_t kind : 8;    /* of that message: its opcode, and whether it is compressed; 0 for none */
+    uint32_t takes_compressed : 1, is_over : 1;
 } Frames;
 
 typedef enum { ERROR = -1, UNFINISHED, DONE } Outcome;
@@ -210,6 +219,26 @@ static const char *problem_of(Frames *self, int first, int second) {
     return NULL;
 }
 
+/* Whether as many frames as may come in one second have come in this one. */
+static int is_full(Frames *self) {
+    if (self->most == 0)
+        return 0;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    uint32_t second = (uint32_t)now.tv_sec & 0xfff;
+    if (second != self->second) {
+        self->second = second;
+        self->taken = 0;
+    }
+    return self->taken >= self->most;
+}
+
+static Outcome fail_talkative(Frames *self, PyObject *items) {
+    char why[LONGEST_CONTROL - 2];
+    PyOS_snprintf(why, sizeof(why), "Closed: more than %u messages in a second came from this client", (unsigned)self->most);
+    return fail(self, items, 4100, why);
+}
+
 /* Read one frame, and tell by `used` how many bytes it was. */
 static Outcome take(Frames *self, PyObject *items, const char *data, Py_ssize_t size, Py_ssize_t *used) {
     if (size < 2)
@@ -233,13 +262,16 @@ static Outcome take(Frames *self, PyObject *items, const char *data, Py_ssize_t 
         uint64_t held = self->message == NULL ? 0 : (uint64_t)self->message->size;
         if (length > self->limit || held + length > self->limit) {
             char why[LONGEST_CONTROL - 2];
-            PyOS_snprintf(why, sizeof(why), "message over %llu bytes", (unsigned long long)self->limit);
+            PyOS_snprintf(why, sizeof(why), "message over %u bytes", self->limit);
             return fail(self, items, 1009, why);
         }
     }
     Py_ssize_t begin = mask + 4;
     if ((uint64_t)(size - begin) < length || size < begin)
         return UNFINISHED;
+    if (is_full(self))
+        return fail_talkative(self, items);
+    self->taken++;
     *used = begin + (Py_ssize_t)length;
     if (opcode >= CLOSE)
         return take_control(self, items, opcode, data + begin, (int)length, data + mask);
@@ -291,17 +323,42 @@ static PyObject *frames_feed(PyObject *object, PyObject *data) {
     return items;
 }
 
+static PyObject *frames_text(PyObject *object, PyObject *data) {
+    Frames *self = (Frames *)object;
+    if (!PyBytes_CheckExact(data) || self->is_over || self->kind || self->unread != NULL)
+        Py_RETURN_NONE;
+    const unsigned char *head = (const unsigned char *)PyBytes_AS_STRING(data);
+    Py_ssize_t size = PyBytes_GET_SIZE(data), mask = 2;
+    if (size < 6 || head[0] != (FIN | TEXT) || !(head[1] & MASKED))
+        Py_RETURN_NONE;
+    Py_ssize_t length = head[1] & 0x7F;
+    if (length == 127)
+        Py_RETURN_NONE; /* longer than any client's usual message */
+    if (length == 126) {
+        length = head[2] << 8 | head[3];
+        mask = 4;
+    }
+    if (size != mask + 4 + length || (uint64_t)length > self->limit || is_full(self))
+        Py_RETURN_NONE;
+    PyObject *text = masked_text((const char *)head + mask + 4, length, (const char *)head + mask);
+    if (text == NULL && is_not_utf8())
+        Py_RETURN_NONE;
+    self->taken++;
+    return text;
+}
+
 static PyObject *frames_new(PyTypeObject *type, PyObject *args, PyObject *names) {
-    static char *keywords[] = {"limit", "takes_compressed", NULL};
-    Py_ssize_t limit;
+    static char *keywords[] = {"limit", "takes_compressed", "most", NULL};
+    Py_ssize_t limit, most = 0;
     int takes_compressed = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, names, "n|p", keywords, &limit, &takes_compressed))
+    if (!PyArg_ParseTupleAndKeywords(args, names, "n|pn", keywords, &limit, &takes_compressed, &most))
         return NULL;
     Frames *self = (Frames *)type->tp_alloc(type, 0);
     if (self == NULL)
         return NULL;
-    self->limit = limit < 0 ? 0 : (uint64_t)limit;
-    self->takes_compressed = (unsigned char)takes_compressed;
+    self->limit = limit < 0 ? 0 : limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
+    self->most = most < 0 ? 0 : most > MOST_FRAMES ? MOST_FRAMES : (uint32_t)most;
+    self->takes_compressed = takes_compressed != 0;
     return (PyObject *)self;
 }
 
@@ -318,6 +375,7 @@ static void frames_dealloc(PyObject *object) {
 }
 
 static PyMethodDef frames_methods[] = {
+    {"text", frames_text, METH_O, "Give the one text message that these bytes are, whole; None leaves them to `feed`."},
     {"feed", frames_feed, METH_O, "Give what these bytes complete, in the order it came."},
     {NULL, NULL, 0, NULL},
 };

@@ -19,8 +19,10 @@ PyMODINIT_FUNC PyInit__native(void) {
         return NULL;
     native_write = PyUnicode_InternFromString("write");
     if (native_write == NULL || outlet_init(module) < 0 || PyModule_AddFunctions(module, outlet_functions) < 0 ||
-        frames_init(module) < 0 ||
-        request_init(module) < 0 || PyModule_AddFunctions(module, request_functions) < 0) {
+        frames_init(module) < 0 || meter_init(module) < 0 ||
+        request_init(module) < 0 || PyModule_AddFunctions(module, request_functions) < 0 ||
+        PyModule_AddFunctions(module, event_functions) < 0 || PyModule_AddFunctions(module, opening_functions) < 0 ||
+        event_init(module) < 0 || whispers_init(module) < 0 || rate_init(module) < 0) {
         Py_DECREF(module);
         return NULL;
     }

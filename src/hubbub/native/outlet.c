@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <structmember.h>
 #include <sys/socket.h>
 
 typedef struct {
@@ -166,6 +167,88 @@ static int blame(PyObject *fault, PyObject *connection) {
     return answer == NULL ? -1 : 0;
 }
 
+/* Where connections of the type seen last keep their `write`, 0 if it is no slot of theirs: a look-up by its name costs
+ * as much memory that is not at hand as all the rest. */
+static struct {
+    PyTypeObject *type;
+    unsigned int version; /* another when anything about the type changes */
+    Py_ssize_t offset;
+} slot;
+
+static inline int is_known(PyObject *connection) {
+    return Py_IS_TYPE(connection, slot.type) && slot.version == slot.type->tp_version_tag;
+}
+
+static inline PyObject **slot_of(PyObject *connection) {
+    return (PyObject **)((char *)connection + slot.offset);
+}
+
+static void learn(PyTypeObject *type) {
+    PyObject *found = PyObject_GetAttr((PyObject *)type, native_write);
+    if (found == NULL)
+        PyErr_Clear();
+    if (type->tp_version_tag != 0) {
+        Py_INCREF(type);
+        Py_XSETREF(slot.type, type);
+        slot.version = type->tp_version_tag;
+        slot.offset = 0;
+        if (found != NULL && Py_IS_TYPE(found, &PyMemberDescr_Type) && type->tp_getattro == PyObject_GenericGetAttr &&
+            PyType_IsSubtype(type, PyDescr_TYPE(found))) {
+            PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
+            if (member->type == T_OBJECT_EX)
+                slot.offset = member->offset;
+        }
+    }
+    Py_XDECREF(found);
+}
+
+/* Write to one; -1 when not even the fault could be told. */
+static int write_to(PyObject *connection, PyObject *data, PyObject *fault) {
+    PyObject *write = NULL;
+    int result = -1;
+    Py_INCREF(connection);
+    if (!is_known(connection))
+        learn(Py_TYPE(connection));
+    if (slot.offset && is_known(connection))
+        write = Py_XNewRef(*slot_of(connection));
+    if (write == NULL)
+        write = PyObject_GetAttr(connection, native_write);
+    if (write != NULL && Py_IS_TYPE(write, &OutletType)) {
+        result = outlet_send((Outlet *)write, data);
+    } else if (write != NULL) {
+        PyObject *answer = PyObject_CallOneArg(write, data);
+        result = answer == NULL ? -1 : 0;
+        Py_XDECREF(answer);
+    }
+    if (result < 0)
+        result = blame(fault, connection);
+    Py_XDECREF(write);
+    Py_DECREF(connection);
+    return result;
+}
+
+/* Ask for the memory that the next two deliveries will look at, while the kernel is busy with this one. */
+static inline void fetch_ahead(PyObject *const *next, Py_ssize_t left) {
+    if (left > 0 && slot.offset && is_known(next[0])) {
+        PyObject *write = *slot_of(next[0]);
+        if (write != NULL)
+            __builtin_prefetch(write, 1);
+    }
+    if (left > 1) {
+        __builtin_prefetch(next[1], 1);
+        __builtin_prefetch(slot_of(next[1]));
+    }
+}
+
+int native_write_to(PyObject *connection, PyObject *data, PyObject *fault) {
+    return write_to(connection, data, fault);
+}
+
+void native_fetch_ahead(PyObject *next, PyObject *second) {
+    PyObject *both[] = {next, second};
+    fetch_ahead(both, 2);
+}
+
 static PyObject *write_all(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count) {
     if (count != 5 || !PyList_CheckExact(args[0])) {
         PyErr_SetString(PyExc_TypeError, "write_all takes a list of connections, start, stop, bytes and a fault");
@@ -177,28 +260,51 @@ static PyObject *write_all(PyObject *Py_UNUSED(module), PyObject *const *args, P
     if (PyErr_Occurred())
         return NULL;
     for (Py_ssize_t i = start < 0 ? 0 : start; i < stop && i < PyList_GET_SIZE(connections); i++) {
-        PyObject *connection = Py_NewRef(PyList_GET_ITEM(connections, i));
-        PyObject *write = PyObject_GetAttr(connection, native_write);
-        int result = -1;
-        if (write != NULL && Py_IS_TYPE(write, &OutletType)) {
-            result = outlet_send((Outlet *)write, data);
-        } else if (write != NULL) {
-            PyObject *answer = PyObject_CallOneArg(write, data);
-            result = answer == NULL ? -1 : 0;
-            Py_XDECREF(answer);
-        }
-        if (result < 0)
-            result = blame(fault, connection);
-        Py_XDECREF(write);
-        Py_DECREF(connection);
-        if (result < 0)
+        Py_ssize_t end = stop < PyList_GET_SIZE(connections) ? stop : PyList_GET_SIZE(connections);
+        fetch_ahead(&PyList_GET_ITEM(connections, i) + 1, end - i - 1);
+        if (write_to(PyList_GET_ITEM(connections, i), data, fault) < 0)
             return NULL;
     }
     Py_RETURN_NONE;
 }
 
+static PyObject *write_others(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count) {
+    enum { FEW = 8 };
+    if (count < 4 || count > 5 || !PyDict_CheckExact(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "write_others takes a dictionary of connections, who is left out, bytes, a fault and a meter");
+        return NULL;
+    }
+    PyObject *few[FEW], *all = NULL, *const *connections = few, *key, *value;
+    Py_ssize_t size = PyDict_GET_SIZE(args[0]), position = 0;
+    int result = 0;
+    long written = 0;
+    if (size <= FEW) {
+        for (Py_ssize_t i = 0; PyDict_Next(args[0], &position, &key, &value); i++)
+            few[i] = Py_NewRef(key);
+    } else {
+        all = PyDict_Keys(args[0]);
+        if (all == NULL)
+            return NULL;
+        connections = &PyList_GET_ITEM(all, 0);
+    }
+    for (Py_ssize_t i = 0; i < size && result == 0; i++)
+        if (connections[i] != args[1]) {
+            result = write_to(connections[i], args[2], args[3]);
+            written++;
+        }
+    for (Py_ssize_t i = 0; i < size && all == NULL; i++)
+        Py_DECREF(few[i]);
+    Py_XDECREF(all);
+    if (result < 0)
+        return NULL;
+    if (count == 5 && meter_wrote(args[4], args[2], written) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 PyMethodDef outlet_functions[] = {
     {"write_all", (PyCFunction)(void (*)(void))write_all, METH_FASTCALL, "See hubbub.native.pure.write_all."},
+    {"write_others", (PyCFunction)(void (*)(void))write_others, METH_FASTCALL, "See hubbub.native.pure.write_others."},
     {NULL, NULL, 0, NULL},
 };
 

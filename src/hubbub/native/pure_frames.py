@@ -3,6 +3,7 @@
 Knows bytes. Does not know what a message means, nor who is to be answered and how.
 """
 
+import time
 from typing import Final
 
 _CONTINUATION: Final = 0
@@ -28,6 +29,7 @@ _LONGEST_CONTROL: Final = 125
 _PROTOCOL_ERROR: Final = 1002
 _NOT_UTF8: Final = 1007
 _TOO_LONG: Final = 1009
+_TOO_MANY: Final = 4100
 _CODES: Final = frozenset((1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014))
 """Those below 3000 that may be sent (RFC 6455, 7.4.2, and the registry it founded)."""
 
@@ -45,13 +47,26 @@ class Frames:
 
     A message may have at most `limit` bytes, in all its fragments; its frame's length tells, before any of it is kept.
     `takes_compressed` is whether permessage-deflate was agreed on (RFC 7692): the limit is then that of what is sent.
-    After a close frame, or FAILED, everything is ignored.
+    No more than `most` frames may come in a second of the clock, of whatever kind; 0 is any number. After a close
+    frame, or FAILED, everything is ignored.
     """
 
-    __slots__ = ("_is_over", "_kind", "_limit", "_message", "_takes_compressed", "_unread")
+    __slots__ = (
+        "_is_over",
+        "_kind",
+        "_limit",
+        "_message",
+        "_most",
+        "_second",
+        "_taken",
+        "_takes_compressed",
+        "_unread",
+    )
 
-    def __init__(self, limit: int, takes_compressed: bool = False) -> None:
+    def __init__(self, limit: int, takes_compressed: bool = False, most: int = 0) -> None:
         self._limit = limit
+        self._most = most
+        self._second = self._taken = 0
         self._takes_compressed = takes_compressed
         self._unread = bytearray()
         self._message = bytearray()
@@ -62,6 +77,13 @@ class Frames:
     def held(self) -> int:
         """How many bytes are kept of what is unfinished."""
         return len(self._unread) + len(self._message)
+
+    def text(self, data: bytes) -> str | None:
+        """Give the one text message that these bytes are, whole and after nothing unfinished.
+
+        None leaves them to `feed`, as they are left to it here.
+        """
+        return None
 
     def feed(self, data: bytes) -> list[Item]:
         """Give what these bytes complete, in the order it came."""
@@ -101,12 +123,23 @@ class Frames:
         begin = mask + 4
         if len(data) < begin + size:
             return None
+        self._count()
         payload = _unmasked(data[begin : begin + size], data[mask:begin])
         if opcode >= _CONTROL:
             self._control(opcode, payload, items)
         else:
             self._data(first, payload, items)
         return begin + size
+
+    def _count(self) -> None:
+        """Count a frame. Raises when it is one too many."""
+        if self._most:
+            second = int(time.monotonic())
+            if second != self._second:
+                self._second, self._taken = second, 0
+            if self._taken >= self._most:
+                raise _Broken(_TOO_MANY, f"Closed: more than {self._most} messages in a second came from this client")
+            self._taken += 1
 
     def _check(self, first: int, second: int) -> None:
         """Raise unless the first two bytes may come here."""

@@ -8,32 +8,33 @@
 
 #include <string.h>
 
-enum { LONGEST_NAME = 32 };
+enum { LONGEST_NAME = 32, MOST_FIELDS = 100 };
 
 /* RFC 9110, 5.6.2: tchar, in lower case; 0 for what may not stand in a field name. */
-static unsigned char name_letters[256];
+unsigned char request_name_letters[256];
 
 /* What a target may hold: RFC 3986's unreserved, reserved without `#`, and `%`. */
-static unsigned char is_target[256];
+unsigned char request_is_target[256];
 
 /* What a parameter may hold that is the same unescaped; what numbers and digests are written with. */
-static unsigned char is_plain[256], is_digit[256], is_hex[256];
+unsigned char request_is_plain[256];
+static unsigned char is_digit[256], is_hex[256];
 
 static void fill(void) {
     for (const char *at = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"; *at; at++)
-        name_letters[(unsigned char)*at] = (unsigned char)*at;
+        request_name_letters[(unsigned char)*at] = (unsigned char)*at;
     for (int letter = 'A'; letter <= 'Z'; letter++) {
-        name_letters[letter] = (unsigned char)(letter - 'A' + 'a');
-        is_target[letter] = is_target[letter - 'A' + 'a'] = 1;
+        request_name_letters[letter] = (unsigned char)(letter - 'A' + 'a');
+        request_is_target[letter] = request_is_target[letter - 'A' + 'a'] = 1;
     }
     for (const char *at = "0123456789-._~:/?[]@!$&'()*+,;=%"; *at; at++)
-        is_target[(unsigned char)*at] = 1;
+        request_is_target[(unsigned char)*at] = 1;
     for (const char *at = "0123456789abcdef"; *at; at++)
         is_hex[(unsigned char)*at] = 1;
     for (int digit = '0'; digit <= '9'; digit++)
         is_digit[digit] = 1;
     for (int letter = 0; letter < 256; letter++)
-        is_plain[letter] = is_target[letter] && strchr("%+&=?/[", letter) == NULL;
+        request_is_plain[letter] = request_is_target[letter] && strchr("%+&=?/[", letter) == NULL;
 }
 
 /* What changes how a request is read, or what is answered before it is; of `connection`, all but keep-alive. */
@@ -77,10 +78,10 @@ static PyObject *plain_post(PyObject *Py_UNUSED(module), PyObject *const *args, 
         return NULL;
     const char *data = PyBytes_AS_STRING(args[0]);
     Py_ssize_t size = PyBytes_GET_SIZE(args[0]), at = sizeof method - 1, length = -1;
-    int hosts = 0;
+    int hosts = 0, fields = 0;
     if (size < at || memcmp(data, method, at) != 0)
         Py_RETURN_NONE;
-    while (at < size && is_target[(unsigned char)data[at]])
+    while (at < size && request_is_target[(unsigned char)data[at]])
         at++;
     Py_ssize_t target_end = at;
     if (size - at < (Py_ssize_t)sizeof version - 1 || memcmp(data + at, version, sizeof version - 1) != 0)
@@ -93,12 +94,14 @@ static PyObject *plain_post(PyObject *Py_UNUSED(module), PyObject *const *args, 
             at += 2;
             break;
         }
+        if (++fields > MOST_FIELDS)
+            Py_RETURN_NONE;
         char name[LONGEST_NAME + 1];
         Py_ssize_t letters = 0;
-        while (at < size && name_letters[(unsigned char)data[at]] != 0) {
+        while (at < size && request_name_letters[(unsigned char)data[at]] != 0) {
             if (letters == LONGEST_NAME)
                 Py_RETURN_NONE;
-            name[letters++] = (char)name_letters[(unsigned char)data[at++]];
+            name[letters++] = (char)request_name_letters[(unsigned char)data[at++]];
         }
         name[letters] = 0;
         if (letters == 0 || at == size || data[at] != ':')
@@ -157,7 +160,7 @@ static PyObject *sealed(PyObject *Py_UNUSED(module), PyObject *target) {
     if (!passes(&at, end, "/apps/"))
         Py_RETURN_NONE;
     const char *app = at;
-    if (!takes(&at, end, is_plain, 1, 512))
+    if (!takes(&at, end, request_is_plain, 1, 512))
         Py_RETURN_NONE;
     const char *app_end = at;
     int is_batch = passes(&at, end, "/batch_events?");
@@ -167,7 +170,7 @@ static PyObject *sealed(PyObject *Py_UNUSED(module), PyObject *target) {
     if (!passes(&at, end, "auth_key="))
         Py_RETURN_NONE;
     const char *key = at;
-    if (!takes(&at, end, is_plain, 1, 512))
+    if (!takes(&at, end, request_is_plain, 1, 512))
         Py_RETURN_NONE;
     const char *key_end = at;
     if (!passes(&at, end, "&auth_timestamp="))

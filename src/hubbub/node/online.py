@@ -4,18 +4,15 @@ A user's presence in the cluster is that of a channel, `channels.about(USER)`, w
 while the user is signed in anywhere, and heard by whoever has the user on a watchlist.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 
 from hubbub.channels import about
 from hubbub.engine.seam import Engine
-from hubbub.errors import USER_TERMINATED, Refusal
+from hubbub.errors import USER_TERMINATED
 from hubbub.hub.connection import Connection
 from hubbub.hub.hub import Hub
 from hubbub.messages import Envelope, Refused, Terminated, WentOffline, WentOnline
 from hubbub.node.gates import Gates
-
-logger = logging.getLogger("hubbub.node")
 
 
 class Online:
@@ -41,14 +38,14 @@ class Online:
             if not is_heard:
                 await self._engine.subscribe(app_id, topic)
             try:
-                transition = await self._engine.enter(app_id, topic, occupies=True, member=None, limit=0)
+                # Who watches is told by the engine, if this is the first.
+                online = WentOnline(topic, user_id)
+                await self._engine.enter(app_id, topic, occupies=True, member=None, limit=0, told=online)
             except BaseException:
                 if not is_heard:
                     await self._engine.unsubscribe(app_id, topic)
                 raise
             self._connections[app_id, user_id] = {connection: None}
-            if transition.channel:
-                await self._tell(app_id, WentOnline(topic, user_id))
 
     async def sign_out(self, app_id: str, user_id: str, connection: Connection) -> None:
         """Take back what `sign_in` counted; the last in the cluster is told to who watches."""
@@ -60,12 +57,11 @@ class Online:
                 return
             del self._connections[app_id, user_id]
             try:
-                transition = await self._engine.leave(app_id, topic, vacates=True, user_id=None)
+                offline = WentOffline(topic, user_id)
+                await self._engine.leave(app_id, topic, vacates=True, user_id=None, told=offline)
             finally:
                 if self._hub.channel(app_id, topic) is None:
                     await self._engine.unsubscribe(app_id, topic)
-            if transition.channel:
-                await self._tell(app_id, WentOffline(topic, user_id))
 
     async def watch(
         self, app_id: str, user_ids: Iterable[str], connection: Connection, told: Callable[[list[bool]], object]
@@ -128,10 +124,3 @@ class Online:
         for heard in self._heard:
             heard[app_id, fact.channel] = isinstance(fact, WentOnline)
         self._hub.deliver(app_id, fact)
-
-    async def _tell(self, app_id: str, fact: WentOnline | WentOffline) -> None:
-        self.hear(app_id, fact)
-        try:
-            await self._engine.publish(Envelope(app_id, fact))
-        except Refusal as refusal:
-            logger.warning("other nodes were not told of a sign-in: %s", refusal.message)

@@ -273,15 +273,16 @@ def _counted(fact: Counted) -> bytes:
 
 
 def _welcome(reply: Welcome) -> bytes:
-    established = _text({"socket_id": reply.socket_id, "activity_timeout": reply.activity_timeout})
-    return _encode(_Out("pusher:connection_established", data=established))
+    # Every connection gets one, so it is written without dictionaries, in half the time.
+    data = b'{"socket_id":%s,"activity_timeout":%d}' % (_encode(reply.socket_id), reply.activity_timeout)
+    return b'{"event":"pusher:connection_established","data":%s}' % _encode(data.decode())
 
 
 def _subscribed(reply: Subscribed) -> bytes:
-    data = "{}"
-    if reply.members is not None:
-        infos = {user_id: member.info for user_id, member in reply.members.items()}
-        data = _text({"presence": {"count": len(infos), "ids": list(infos), "hash": infos}})
+    if reply.members is None:
+        return b'{"event":"pusher_internal:subscription_succeeded","channel":%s,"data":"{}"}' % _encode(reply.channel)
+    infos = {user_id: member.info for user_id, member in reply.members.items()}
+    data = _text({"presence": {"count": len(infos), "ids": list(infos), "hash": infos}})
     return _encode(_Out("pusher_internal:subscription_succeeded", reply.channel, data))
 
 

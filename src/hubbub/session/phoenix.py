@@ -6,8 +6,7 @@ written down.
 
 import asyncio
 import base64
-import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -35,14 +34,16 @@ from hubbub.errors import (
     Refusal,
 )
 from hubbub.hub.connection import Wire
+from hubbub.logs import named
 from hubbub.messages import Event, Member
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Message
-from hubbub.session.doors import SHOWN, Client, Doors, Opening
+from hubbub.session.doors import SHOWN, Client, Doors, Line, Opening
 from hubbub.session.seat import Seat
 from hubbub.session.session import Session, present, size_of
+from hubbub.taps.sights import Kind as Seen
 
-logger = logging.getLogger("hubbub.session")
+logger = named("hubbub.session")
 
 DIRECT: Final = "direct"
 """The push that goes to one user."""
@@ -57,28 +58,29 @@ _OBJECT_NAMES: Final = {
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """What a client was let in with: the application, by which of its keys, what it may do, and who it is."""
+    """What a client was let in with: the application, how it came, what it may do, and who it is."""
 
     app: Application
-    key: str
+    opening: Opening
     grant: Grant
     uid: str
 
 
-async def admit(doors: Doors, opening: Opening) -> Ticket:
-    """Give what the client may come in with, or raise why it may not come.
+async def admit(doors: Doors, opening: Opening, line: Line) -> Ticket:
+    """Give what the client may come in with, or raise why it may not come; `line` is what its connection is.
 
     To be used in the same turn of the loop: what was checked may have changed in the next.
     """
     try:
         return await _admit(doors, opening)
     except Refusal as refusal:
-        doors.count(opening.key, refusal)
+        doors.turned_away(opening, refusal, line)
         raise
 
 
 async def _admit(doors: Doors, opening: Opening) -> Ticket:
     query = opening.query
+    phoenix.version(query.get("vsn"))  # before anything is asked of anybody
     if not opening.key:
         raise CONNECT_PARAMETER(name="app_key")
     jwt = query.get("guardian_token") or opening.token
@@ -87,7 +89,9 @@ async def _admit(doors: Doors, opening: Opening) -> Ticket:
     while True:
         seen = doors.reviews
         app = await doors.application(opening)
-        doors.check_quota(app)
+        if (vacancy := doors.quota.room(app)) is not None:
+            await vacancy
+            continue
         grant = doors.known.get(jwt, app.id)
         if grant is not None:
             break
@@ -97,9 +101,10 @@ async def _admit(doors: Doors, opening: Opening) -> Ticket:
             grant = await asyncio.ensure_future(doors.grants.admit(jwt, app))
         if doors.reviews == seen:
             doors.known.put(jwt, app.id, grant)
-            break
-    doors.check(app, opening)
-    doors.check_quota(app)
+            doors.check(app, opening)
+            if (vacancy := doors.quota.room(app)) is None:
+                break
+            await vacancy
     uid = query.get("unique_identifier") or grant.uid or ""
     if not uid or (grant.uid is not None and uid != grant.uid):
         raise CONNECT_PARAMETER(name="unique_identifier")
@@ -109,7 +114,7 @@ async def _admit(doors: Doors, opening: Opening) -> Ticket:
         check_name(USER_PREFIX + uid, app.settings.max_presence_user_id_length)
     except Refusal:
         raise CONNECT_PARAMETER(name="unique_identifier") from None
-    return Ticket(app, opening.key, grant, uid)
+    return Ticket(app, opening, grant, uid)
 
 
 class _Direct(msgspec.Struct):
@@ -136,7 +141,7 @@ class PhoenixSession(Session):
         self._uid = ticket.uid
         self._seats: dict[str, Seat] = {}
         self.grant = ticket.grant
-        self._enter(ticket.app, ticket.key)
+        self._enter(ticket.app, ticket.opening, "phoenix")
 
     # Messages
 
@@ -162,8 +167,19 @@ class PhoenixSession(Session):
                 case _:
                     await self._push(said)
         except Refusal as refusal:
-            self._count(refusal)
+            channel = seat.channel if (seat := self._seats.get(said.topic)) is not None else said.topic
+            self.refused(refusal, channel=channel[:SHOWN], event=said.event[:SHOWN])
             self._client.write(phoenix.reply(self._encoding, said, "error", {"reason": refusal.message}))
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """What it is subscribed to."""
+        return tuple({seat.channel: None for seat in self._seats.values()})
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Who it is."""
+        return (self._uid,)
 
     def _reply(self, to: Message) -> None:
         self._client.write(phoenix.reply(self._encoding, to, "ok", _OK))
@@ -188,6 +204,7 @@ class PhoenixSession(Session):
         seat = Seat(self._client, self._wire(is_long=topic != phoenix.topic_of(channel, self.key)), channel, join_ref)
         await self._sit(seat, said)
         self._seats[topic] = seat
+        self._see(Seen.SUBSCRIBED, channel)
 
     def _check_topic(self, topic: str, channel: str) -> None:
         check_name(channel, self._application.settings.max_channel_name_length)
@@ -248,6 +265,7 @@ class PhoenixSession(Session):
         await self._doors.node.leave(
             app.id, seat.channel, seat, seat.user_id, is_counted=app.settings.subscription_counts
         )
+        self._see(Seen.UNSUBSCRIBED, seat.channel)
         if said is not None:
             self._reply(said)
         self._client.write(phoenix.close(self._encoding, topic, seat.join_ref))
@@ -259,7 +277,7 @@ class PhoenixSession(Session):
                     app.id, seat.channel, seat, seat.user_id, is_counted=app.settings.subscription_counts
                 )
             except Exception:
-                logger.exception("socket %s could not leave a channel", self.socket_id)
+                logger.exception("A client could not leave a channel", app_id=app.id, channel=seat.channel)
         self._seats = {}
 
     # Pushing

@@ -5,8 +5,7 @@ a socket's client. Does not know sockets: a connection is what can be written to
 """
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Any
 
 from hubbub import eager
@@ -29,12 +28,14 @@ from hubbub.errors import (
     NOT_SUBSCRIBED,
     OVER_QUOTA,
     SIGNED_IN_ALREADY,
+    STORE_UNAVAILABLE,
     TOO_MANY_SUBSCRIPTIONS,
     USER_CHANNEL,
     USER_DATA_INVALID,
     WATCHLIST_TOO_LONG,
     Refusal,
 )
+from hubbub.logs import named
 from hubbub.messages import (
     ClientEvent,
     Command,
@@ -49,13 +50,17 @@ from hubbub.messages import (
     Unsubscribe,
     Welcome,
 )
+from hubbub.native import client_event
 from hubbub.protocols import pusher
+from hubbub.session.arrivals import Arrival
 from hubbub.session.doors import SHOWN, Client, Doors, Opening
 from hubbub.session.session import Session, present, size_of
 from hubbub.session.user import SignedIn
 from hubbub.signing import channel_text, is_signature, user_text
+from hubbub.taps.sights import Kind as Seen
+from hubbub.taps.sights import sight
 
-logger = logging.getLogger("hubbub.session")
+logger = named("hubbub.session")
 
 
 class PusherSession(Session):
@@ -103,7 +108,35 @@ class PusherSession(Session):
         try:
             await user.follow(app)
         except Exception:
-            logger.exception("a watchlist could not follow a change of settings")
+            logger.exception("A watchlist could not follow a change of settings", app_id=app.id)
+
+    def receive(self, message: str | bytes) -> None:
+        """Obey one message, now or after those before it."""
+        event = None
+        if (app := self._app) is not None and not self.is_busy and not self._is_ended:
+            # Events of clients come by the thousand. As all libraries write them, and nothing wrong but how many they
+            # are, they are read here in one go, and need no coroutine where nothing waits.
+            settings = app.settings
+            if settings.client_events and type(message) is str:
+                # The sender's id comes from its subscription, never from its frame.
+                event = client_event(
+                    message, self._subscriptions, settings.max_event_name_length, settings.max_event_bytes, Event
+                )
+        if event is None:
+            super().receive(message)
+            return
+        assert app is not None
+        try:
+            if (rate := self._rate) is None or not rate.use_now():
+                self._check_rate()
+            work = self._doors.node.relay(app.id, event, self._client, self.socket_id)
+            if work is not eager.DONE:
+                self._start(self._finish(None, work))
+        except Refusal as refusal:
+            self._answer(ClientEvent(event.name, event.channel, event.data), refusal)
+        except Exception:
+            logger.exception("An event of a client failed", **self.told())
+            self._fail()
 
     def _understand(self, message: str | bytes) -> Coroutine[Any, Any, None] | None:
         assert isinstance(message, str)
@@ -111,7 +144,6 @@ class PusherSession(Session):
         try:
             command = pusher.decode(message)
             if isinstance(command, ClientEvent):
-                # With no coroutine where nothing waits: these come by the thousand.
                 work = self._client_event(command)
                 return None if work is eager.DONE else self._finish(command, work)
         except Refusal as refusal:
@@ -123,7 +155,7 @@ class PusherSession(Session):
             return self._do(command)
         return None
 
-    async def _finish(self, command: Command, work: Awaitable[None]) -> None:
+    async def _finish(self, command: Command | None, work: Awaitable[None]) -> None:
         try:
             await work
         except Refusal as refusal:
@@ -143,10 +175,12 @@ class PusherSession(Session):
 
     def _answer(self, command: Command | None, refusal: Refusal) -> None:
         """Say why a command was not obeyed, or, where it is None, not understood."""
-        if refusal.reason is OVER_QUOTA:
+        if refusal.reason is OVER_QUOTA or (refusal.reason is STORE_UNAVAILABLE and self._deadline is not None):
             self._refuse(refusal)
             return
-        self._count(refusal)
+        channel = "" if command is None else getattr(command, "channel", "")
+        event = command.name if isinstance(command, ClientEvent) else ""
+        self.refused(refusal, channel=channel[:SHOWN], event=event[:SHOWN], asked=_asked(command))
         self._reply(Refused(refusal.code, refusal.message))
         if isinstance(command, Subscribe) and self._is_told_which(refusal):
             kind = "LimitReached" if "limit" in refusal.facts else "AuthError"
@@ -166,19 +200,37 @@ class PusherSession(Session):
         assert opening is not None
         try:
             self.protocol = pusher.version(opening.query.get("protocol"))
-            app = await self._doors.application(opening)
-            if not app.settings.authorized_connections:
-                self._doors.check_quota(app)
+            app = await self._doors.entrance(opening)
         except Refusal as refusal:
             self._refuse(refusal)
             return
         if self._is_ended:
             return
         self._opening = None
-        self._enter(app, opening.key)
+        way = "http"
+        if self._client.is_socket:
+            way = "wss" if opening.is_secure else "ws"
+        self._enter(app, opening, way)
         if app.settings.authorized_connections:
             self._await_authorization(app)
         self._reply(Welcome(self.socket_id, self._doors.activity_timeout))
+
+    @property
+    def channels(self) -> Sequence[str]:
+        """What it is subscribed to."""
+        return tuple(self._subscriptions)
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Who it is: as it is signed in, and as a member of presence channels."""
+        found: dict[str, None] = {} if self._user is None else {self._user.user.id: None}
+        found |= {user_id: None for user_id in self._subscriptions.values() if user_id is not None}
+        return tuple(found)
+
+    @property
+    def _arrival(self) -> Arrival | None:
+        opening = self._opening
+        return super()._arrival if opening is None else self._doors.arrivals.of(opening)
 
     def _tell(self, refusal: Refusal) -> None:
         # Versions before 6 are told by a frame; for later ones it does no harm (pusher-js accepts it at any time).
@@ -191,7 +243,7 @@ class PusherSession(Session):
             try:
                 await self._doors.node.leave(app.id, channel, self._client, user_id, is_counted=is_counted)
             except Exception:
-                logger.exception("socket %s could not leave a channel", self.socket_id)
+                logger.exception("A client could not leave a channel", app_id=app.id, channel=channel)
         self._subscriptions = {}
         if self._user is not None:
             user, self._user = self._user, None
@@ -205,12 +257,13 @@ class PusherSession(Session):
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(app.settings.authorization_timeout, self._expire)
 
-    def _authorize(self, app: Application) -> None:
+    async def _authorize(self) -> None:
         """Count the client, who has shown it. Raises OVER_QUOTA."""
-        if self._deadline is not None:
-            if app.settings.authorized_connections:
-                self._doors.check_quota(app)
-            self._end_deadline(app)
+        app = self._application
+        while app.settings.authorized_connections and (vacancy := self._doors.quota.room(app)) is not None:
+            await vacancy
+            app = self._application
+        self._end_deadline(app)
 
     def _end_deadline(self, app: Application) -> None:
         if self._deadline is not None:
@@ -242,7 +295,8 @@ class PusherSession(Session):
             _check_auth(app, command.auth, signed)
             if kind is Kind.PRESENCE:
                 member = self._member(app, command)
-            self._authorize(app)
+            if self._deadline is not None:
+                await self._authorize()
         elif kind is Kind.USER and (self._user is None or channel != USER_PREFIX + self._user.user.id):
             raise USER_CHANNEL(channel=channel)
         if (here := self._doors.node.hub.channel(app.id, channel)) is not None:
@@ -256,6 +310,7 @@ class PusherSession(Session):
             is_counted=settings.subscription_counts,
         )
         self._subscriptions[channel] = member.user_id if member is not None else None
+        self._see(Seen.SUBSCRIBED, channel)
 
     def _member(self, app: Application, command: Subscribe) -> Member:
         """Give who the client is in a presence channel: by `channel_data`, or without it by its sign-in."""
@@ -285,6 +340,7 @@ class PusherSession(Session):
         await self._doors.node.leave(
             app.id, channel, self._client, user_id, is_counted=app.settings.subscription_counts
         )
+        self._see(Seen.UNSUBSCRIBED, channel)
 
     async def _sign_in(self, command: SignIn) -> None:
         app = self._application
@@ -295,13 +351,19 @@ class PusherSession(Session):
             raise USER_DATA_INVALID(problem=f"id of more than {settings.max_user_id_length} characters")
         if self._user is not None and user.id != self._user.user.id:
             raise SIGNED_IN_ALREADY()
-        self._authorize(app)
+        if self._deadline is not None:
+            await self._authorize()
         if self._user is None:
             signed_in = SignedIn(self._doors.node.online, app, user, self._client)
             await signed_in.begin()
             self._user = signed_in
         self._user.user = user
         self._reply(SignInSucceeded(command.user_data))
+        self._see(
+            Seen.SIGN_IN,
+            "",
+            lambda: sight(Seen.SIGN_IN, socket_id=self.socket_id, user_id=user.id, data=command.user_data),
+        )
         # What the settings are now: they may have changed while the sign-in waited.
         settings = self._application.settings
         count = await self._user.watch(self._application)
@@ -326,6 +388,20 @@ class PusherSession(Session):
         # The sender's id comes from its subscription, never from its frame.
         event = Event(channel, command.name, command.data, self._subscriptions[channel])
         return self._doors.node.relay(app.id, event, self._client, self.socket_id)
+
+
+def _asked(command: Command | None) -> str:
+    """Tell in a word what a client asked for."""
+    match command:
+        case Subscribe():
+            return "subscribe"
+        case Unsubscribe():
+            return "unsubscribe"
+        case SignIn():
+            return "sign in"
+        case ClientEvent():
+            return command.data[:SHOWN]
+    return ""
 
 
 def _check_auth(app: Application, auth: str, signed: str) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
 
 from hubbub.accounts.domain import HeldApplication, Ownership, Page
 from hubbub.apps import Application
-from hubbub.store import models, references, values
+from hubbub.store import database, models, references, values
 from hubbub.store.paging import page
+from hubbub.store.vault import Vault, pair_place
 
 
 def _alive() -> ColumnElement[bool]:
@@ -35,8 +36,9 @@ FINDABLE = select(models.Application).where(ALIVE).options(WITH_ACTIVE_PAIRS)
 class Applications:
     """Applications, by the questions of `hubbub.accounts.seam.Applications`."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
+        self._vault = vault
 
     async def find(self, organization_id: int | None, reference: str) -> HeldApplication | None:
         """Give one that the organization holds, by id or active key; without one, whoever owns it, as its owner."""
@@ -44,7 +46,7 @@ class Applications:
         row = await self._session.scalar(found.where(references.application(reference)))
         if row is None:
             return None
-        return _owned_application(row) if organization_id is None else _held_application(row)
+        return self._owned(row) if organization_id is None else self._held(row)
 
     async def page(
         self, organization_id: int | None, *, archived: bool, limit: int, offset: int
@@ -55,13 +57,13 @@ class Applications:
         """
         if organization_id is None:
             everyones = _anyones().where(~ALIVE if archived else ALIVE).order_by(models.Application.id)
-            return await page(self._session, everyones, _owned_application, limit, offset)
+            return await page(self._session, everyones, self._owned, limit, offset)
         found = (
             _held(organization_id)
             .where(models.Application.archived_at.is_not(None) == archived)
             .order_by(models.Application.id)
         )
-        return await page(self._session, found, _held_application, limit, offset)
+        return await page(self._session, found, self._held, limit, offset)
 
     async def publishable(self, organization_id: int, reference: str) -> Application | None:
         """Give one that the organization holds, if neither it nor all its owners are archived."""
@@ -71,24 +73,64 @@ class Applications:
                 holding.organization_id == organization_id, references.application(reference)
             )
         )
-        return None if row is None else values.application(row)
+        return None if row is None else values.application(row, self._vault)
 
     async def by_key(self, key: str) -> Application | None:
         """Give the one that `key` is an active key of, if neither it nor all its owners are archived."""
         row = await self._session.scalar(FINDABLE.where(references.application_of_key(key)))
-        return None if row is None else values.application(row)
+        return None if row is None else values.application(row, self._vault)
 
     async def add(
         self, organization_id: int | None, *, name: str, settings: Mapping[str, Any], key: str, secret: str
     ) -> HeldApplication:
         """Create one that the organization owns; without one, nobody does."""
-        pair = models.KeyPair(key=key, secret=secret)
-        row = models.Application(name=name, settings=dict(settings), key_pairs=[pair])
+        row = models.Application(name=name, settings=dict(settings), key_pairs=[])
         self._session.add(row)
         if organization_id is not None:
             self._session.add(models.Ownership(organization_id=organization_id, application=row))
         await self._session.flush()
-        return values.held_application(row, is_owned=True)
+        row.key_pairs.append(await self._pair(row.id, key, secret))
+        await self._session.flush()
+        return values.held_application(row, self._vault, is_owned=True)
+
+    async def bring(
+        self,
+        organization_id: int | None,
+        *,
+        number: int | None,
+        alias: str | None,
+        name: str,
+        settings: Mapping[str, Any],
+        key: str,
+        secret: str,
+    ) -> HeldApplication:
+        """Create one that was elsewhere, as `add` does: with this number, unless that is None, and this alias."""
+        row = models.Application(name=name, settings=dict(settings), alias=alias, key_pairs=[])
+        if number is not None:
+            row.id = number
+        self._session.add(row)
+        if organization_id is not None:
+            self._session.add(models.Ownership(organization_id=organization_id, application=row))
+        await self._session.flush()
+        if number is not None:
+            await database.number_on(await self._session.connection(), "applications")
+        row.key_pairs.append(await self._pair(row.id, key, secret))
+        await self._session.flush()
+        return values.held_application(row, self._vault, is_owned=True)
+
+    async def find_alias(self, alias: str) -> HeldApplication | None:
+        """Give the one with this alias."""
+        row = await self._session.scalar(_anyones().where(models.Application.alias == alias))
+        return None if row is None else self._owned(row)
+
+    async def holder_of_key(self, key: str) -> tuple[HeldApplication, str | None] | None:
+        """Give the one that a key is of, and its secret; None for that if the key was revoked."""
+        pair = models.KeyPair
+        owner = await self._session.scalar(select(pair.application_id).where(pair.key == key))
+        held = None if owner is None else await self.find(None, str(owner))
+        if held is None:
+            return None
+        return held, next((one.secret for one in held.key_pairs if one.key == key), None)
 
     async def update(
         self, application_id: int, *, name: str | None = None, settings: Mapping[str, Any] | None = None
@@ -109,7 +151,7 @@ class Applications:
 
     async def add_pair(self, application_id: int, *, key: str, secret: str) -> None:
         """Add a key pair."""
-        self._session.add(models.KeyPair(application_id=application_id, key=key, secret=secret))
+        self._session.add(await self._pair(application_id, key, secret))
         await self._session.flush()
 
     async def revoke_pair(self, application_id: int, key: str) -> None:
@@ -160,6 +202,17 @@ class Applications:
         await self._session.flush()
         return True
 
+    async def _pair(self, application_id: int, key: str, secret: str) -> models.KeyPair:
+        kept = await self._vault.seal(self._session, secret, pair_place(application_id, key))
+        return models.KeyPair(application_id=application_id, key=key, secret=kept)
+
+    def _owned(self, row: models.Application) -> HeldApplication:
+        return values.held_application(row, self._vault, is_owned=True)
+
+    def _held(self, row: models.Application) -> HeldApplication:
+        [holding] = row.ownerships
+        return values.held_application(row, self._vault, is_owned=holding.is_owned)
+
 
 def _held(organization_id: int) -> Select[models.Application]:
     """Select what the organization owns, archived or not, and what it borrows and is not archived, by its hold."""
@@ -177,15 +230,6 @@ def _held(organization_id: int) -> Select[models.Application]:
 def _anyones() -> Select[models.Application]:
     """Select all, archived or not."""
     return select(models.Application).options(WITH_ACTIVE_PAIRS).execution_options(populate_existing=True)
-
-
-def _owned_application(row: models.Application) -> HeldApplication:
-    return values.held_application(row, is_owned=True)
-
-
-def _held_application(row: models.Application) -> HeldApplication:
-    [holding] = row.ownerships
-    return values.held_application(row, is_owned=holding.is_owned)
 
 
 def _ownerships(application_id: int) -> Select[models.Ownership]:

@@ -25,6 +25,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, validates
 
+from hubbub.store.kept import Kept, KeptText
+
 
 def now() -> datetime:
     """Give the present time, in UTC."""
@@ -77,6 +79,7 @@ TOKEN_PREFIX = 8
 Name = String(255)
 Digest = String(64)  # SHA-256, hexadecimal
 Address = String(45)  # the longest IPv6 address, as text
+RequestId = String(64)
 
 
 class User(Row):
@@ -116,6 +119,11 @@ class User(Row):
     current_sign_in_address: Mapped[str | None] = mapped_column(Address)
     last_sign_in_at: Mapped[datetime | None]
     last_sign_in_address: Mapped[str | None] = mapped_column(Address)
+
+    # The secret alone is one that was begun with; the step is the last of which a code was used.
+    second_factor_secret: Mapped[Kept | None] = mapped_column(KeptText)
+    second_factor_since: Mapped[datetime | None]
+    second_factor_step: Mapped[int | None] = mapped_column(BigInteger)
 
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
@@ -158,7 +166,10 @@ class Enrollment(Row):
 
 
 class Application(Row):
-    """What publishers and clients connect to. `settings` holds only what differs from the defaults."""
+    """What publishers and clients connect to. `settings` holds only what differs from the defaults.
+
+    `alias` is the id that it had at another server, by which publishers may go on to name it.
+    """
 
     __tablename__ = "applications"
     __table_args__ = (
@@ -172,6 +183,7 @@ class Application(Row):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Name)
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    alias: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
     archived_at: Mapped[datetime | None]
@@ -192,7 +204,7 @@ class KeyPair(Row):
     id: Mapped[int] = mapped_column(primary_key=True)
     application_id: Mapped[int] = mapped_column(ForeignKey(Application.id, ondelete="CASCADE"), index=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)
-    secret: Mapped[str]
+    secret: Mapped[Kept] = mapped_column(KeptText)
     created_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
 
@@ -290,6 +302,7 @@ class AuditEntry(Row):
     subject: Mapped[str] = mapped_column(Name)
     address: Mapped[str | None] = mapped_column(Address)
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    request_id: Mapped[str | None] = mapped_column(RequestId)
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 
@@ -315,5 +328,5 @@ class ServerSecret(Row):
     __tablename__ = "server_secrets"
 
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[str]
+    value: Mapped[Kept] = mapped_column(KeptText)
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -7,12 +7,12 @@ that settings declare, or gone by now.
 """
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hubbub.store.kept import NOTHING, Kept, KeptJson
 from hubbub.store.models import Application, Digest, Moment, Row, now
 
 Long = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only if the type is INTEGER
@@ -37,13 +37,13 @@ class WebhookEndpoint(Row):
     url: Mapped[str]
     kinds: Mapped[list[str]] = mapped_column(List)
     channel_prefix: Mapped[str] = mapped_column(default="")
-    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    headers: Mapped[Kept] = mapped_column(KeptJson, default=NOTHING)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
 
 class WebhookEvent(Row):
-    """An event that was accepted and is not yet part of a delivery: the outbox."""
+    """An event that was accepted and is not yet part of a delivery: the outbox. `trace` is a traceparent, if any."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
@@ -58,6 +58,7 @@ class WebhookEvent(Row):
     channel: Mapped[str]
     event: Mapped[str]
     created_at: Mapped[datetime]
+    trace: Mapped[str | None] = mapped_column(String(55))
 
 
 class WebhookDelivery(Row):
@@ -102,11 +103,21 @@ class WebhookAttempt(Row):
     answer: Mapped[str]
 
 
+class WebhookLead(Row):
+    """Which node makes deliveries, of several: the one row has the token that it made up when it began."""
+
+    __tablename__ = "webhook_lead"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[int] = mapped_column(BigInteger)
+
+
 class WebhookStanding(Row):
     """What endpoints were told has begun: a channel is occupied, or a user is a member of it.
 
     The key is a digest of the other three. Names of channels and users may be longer than PostgreSQL lets an index be,
-    where an application's settings allow it. `user_id` is JSON: PostgreSQL takes no NUL in a text.
+    where an application's settings allow it. `user_id` is JSON: PostgreSQL takes no NUL in a text. `version` is another
+    one whenever somebody came or left, on one of several nodes; 0 where a node is alone.
     """
 
     __tablename__ = "webhook_standing"
@@ -115,3 +126,4 @@ class WebhookStanding(Row):
     app_id: Mapped[str] = mapped_column(String(64))
     channel: Mapped[str]
     user_id: Mapped[str]
+    version: Mapped[int] = mapped_column(BigInteger)

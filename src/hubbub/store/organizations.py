@@ -1,9 +1,10 @@
 """Questions about organizations, in one transaction."""
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from hubbub.accounts.domain import Organization, Page, Standing
+from hubbub.accounts.domain import Organization, Page, Place, Standing
 from hubbub.store import models, references, values
 from hubbub.store.paging import page
 
@@ -50,6 +51,44 @@ class Organizations:
             if archived:
                 found = found.where(enrollment.is_admin)
         return await page(self._session, found, values.organization, limit, offset)
+
+    async def places(self, user_id: int, *, archived: bool, limit: int, offset: int) -> Page[Place]:
+        """Give those that the user is enrolled in, by name, or the archived ones that they are an admin of."""
+        organization, enrollment, ownership = models.Organization, models.Enrollment, models.Ownership
+        application, other = models.Application, aliased(models.Enrollment)
+        conditions = [enrollment.user_id == user_id, organization.archived_at.is_not(None) == archived]
+        if archived:
+            conditions.append(enrollment.is_admin.is_(True))
+        applications = (
+            select(func.count(ownership.id))
+            .join(application, application.id == ownership.application_id)
+            .where(ownership.organization_id == organization.id, application.archived_at.is_(None))
+        )
+        members = (
+            select(func.count(other.id))
+            .join(models.User, models.User.id == other.user_id)
+            .where(other.organization_id == organization.id, models.User.archived_at.is_(None))
+        )
+        joined = enrollment.organization_id == organization.id
+        found = (
+            select(organization, enrollment, applications.scalar_subquery(), members.scalar_subquery())
+            .join(enrollment, joined)
+            .where(*conditions)
+            .order_by(func.lower(organization.name), organization.id)
+        )
+        rows = (await self._session.execute(found.limit(limit).offset(offset))).all()
+        items = tuple(
+            Place(
+                organization=values.organization(one),
+                is_admin=place.is_admin,
+                can_publish=place.can_publish or place.is_admin,
+                applications=held,
+                members=enrolled,
+            )
+            for one, place, held, enrolled in rows
+        )
+        total = select(func.count(organization.id)).join(enrollment, joined).where(*conditions)
+        return Page(items, await self._session.scalar(total) or 0)
 
     async def slugs_like(self, slug: str) -> set[str]:
         """Give the slugs there are that begin with this one."""

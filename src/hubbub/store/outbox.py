@@ -4,19 +4,16 @@ Knows: the queries; that ids of events become visible in their order; what may n
 of rows: events are written down for each moment in which anything happens.
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any, cast
 
 import msgspec
 from sqlalchemy import Row, Table, bindparam, delete, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hubbub.store import database, models, references, values
+from hubbub.store import database, models, references, standings, values
 from hubbub.store.applications import FINDABLE
 from hubbub.store.connections import Connections
 from hubbub.store.models_webhooks import (
@@ -24,9 +21,20 @@ from hubbub.store.models_webhooks import (
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
-    WebhookStanding,
+    WebhookLead,
 )
-from hubbub.webhooks.seam import DECLARED, Attempt, Delivery, Hooked, NewDelivery, Note, Standing, State, Waiting
+from hubbub.webhooks.seam import (
+    DECLARED,
+    Attempt,
+    Delivery,
+    Hooked,
+    NewDelivery,
+    Note,
+    Standing,
+    State,
+    SupersededError,
+    Waiting,
+)
 
 PRUNED_AT_ONCE = 1000
 """Deliveries forgotten in one transaction: nobody is to wait long for it."""
@@ -35,12 +43,20 @@ PRUNED_AT_ONCE = 1000
 _events = cast("Table", WebhookEvent.__table__)
 _deliveries = cast("Table", WebhookDelivery.__table__)
 _attempts = cast("Table", WebhookAttempt.__table__)
-_standing = cast("Table", WebhookStanding.__table__)
+
+_lead = cast("Table", WebhookLead.__table__)
 
 _PENDING = _deliveries.c.state == State.PENDING.value
 
 _WAITING = (
-    select(_events.c.id, _events.c.app_id, _events.c.endpoint_id, _events.c.channel, _events.c.event)
+    select(
+        _events.c.id,
+        _events.c.app_id,
+        _events.c.endpoint_id,
+        _events.c.channel,
+        _events.c.event,
+        func.coalesce(_events.c.trace, ""),
+    )
     .where(_events.c.id > bindparam("after"))
     .order_by(_events.c.id)
     .limit(bindparam("most"))
@@ -49,7 +65,18 @@ _WAITING_FOR_ONE = _WAITING.where(_events.c.app_id == bindparam("app"), _events.
 _BACKLOG = select(_events.c.app_id, _events.c.endpoint_id, func.count()).group_by(
     _events.c.app_id, _events.c.endpoint_id
 )
-_TAKE_OUT = delete(_events).where(_events.c.id == bindparam("event_id"))
+# By the ids of its endpoints, for there is an index of those.
+_BACKLOG_OF_ONE = _BACKLOG.where(
+    _events.c.app_id == bindparam("app"),
+    _events.c.endpoint_id.in_(
+        select(WebhookEndpoint.id)
+        .where(WebhookEndpoint.application_id == bindparam("number"))
+        .union_all(select(literal_column(str(DECLARED))))
+    ),
+)
+_TAKE_OUT = {name: delete(_events).where(standings.among(name, _events.c.id)) for name in ("sqlite", "postgresql")}
+_TOKEN = select(_lead.c.token)
+_LEAD = update(_lead).values(token=bindparam("new_token"))
 _MAKE = insert(_deliveries).returning(_deliveries.c.id, sort_by_parameter_order=True)
 _RENEW = (
     update(_deliveries)
@@ -63,25 +90,23 @@ _RENEW = (
 )
 _STATE = (
     update(_deliveries)
-    .where(_deliveries.c.id == bindparam("delivery_id"))
+    .where(_deliveries.c.id == bindparam("delivery_id"), _deliveries.c.state != State.DELIVERED.value)
     .values(
         state=bindparam("new_state"),
         attempts=_deliveries.c.attempts + literal_column("1"),
         finished_at=bindparam("finished"),
     )
 )
-_BEGIN = {
-    "sqlite": sqlite.insert(_standing).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_standing).on_conflict_do_nothing(),
-}
-_END = delete(_standing).where(_standing.c.digest == bindparam("over"))
-
 _columns = ("delivery_id", "at", "duration_ms", "status", "problem", "answer")
 _kept = [bindparam(f"the_{name}", type_=_attempts.c[name].type) for name in _columns]
 # Of a delivery that was discarded in the meantime nothing is kept.
 _ATTEMPT = insert(_attempts).from_select(
     _columns, select(*_kept).where(select(_deliveries.c.id).where(_deliveries.c.id == _kept[0]).exists())
 )
+
+
+class _GoneError(Exception):
+    """An event of which a delivery was to be made is no longer in the outbox."""
 
 
 class Outbox:
@@ -103,6 +128,7 @@ class Outbox:
         if number is not None:
             endpoints = endpoints.where(WebhookEndpoint.application_id == number)
             applications = applications.where(models.Application.id == number)
+        vault = self._connections.vault
         with_endpoints = select(WebhookEndpoint.id).where(WebhookEndpoint.application_id == models.Application.id)
         async with self._connections.session() as session:
             of: dict[int, list[WebhookEndpoint]] = {}
@@ -111,44 +137,56 @@ class Outbox:
             if not of:
                 return []
             rows = await session.scalars(applications.where(with_endpoints.exists()))
-            found = [(row.id, values.application(row)) for row in rows]
+            found = [(row.id, values.application(row, vault)) for row in rows]
         return [
             Hooked(
                 app_id=app.id,
                 pair=app.key_pairs[0],
                 is_batched=app.settings.webhook_batches,
-                endpoints=tuple(values.endpoint(one) for one in of[number]),
+                endpoints=tuple(values.endpoint(one, vault) for one in of[number]),
             )
             for number, app in found
             if app.key_pairs and number in of
         ]
 
-    async def accept(self, notes: Sequence[Note]) -> None:
-        """Write down events, in this order, and what they begin and end. To begin or end twice changes nothing."""
-        at = models.now()
-        events = [
-            {"app_id": note.app_id, "endpoint_id": one, "channel": note.channel, "event": note.event, "created_at": at}
-            for note in notes
-            for one in note.endpoints
-        ]
+    async def accept(self, notes: Sequence[Note]) -> Mapping[Standing, int]:
+        """Write down events, in this order, and what they begin, leave and end. To begin or end twice changes nothing.
+
+        Gives what was to end by a version and stands by another, with that.
+        """
+        told, others = notes, dict[Standing, int]()
         # What ended and began again in one of them stands, and the other way round: the last word counts.
         stands: dict[Standing, bool] = {}
+        is_settled = True
         for note in notes:
             if note.begins is not None:
                 stands[note.begins] = True
             if note.ends is not None:
                 stands[note.ends] = False
-        begun = [_kept_standing(standing) for standing, is_on in stands.items() if is_on]
-        over = [{"over": _digest(standing)} for standing, is_on in stands.items() if not is_on]
-        if not (events or stands):
-            return
+            is_settled = is_settled and note.version is None
+        if is_settled and not stands and not any(note.endpoints for note in notes):
+            return others
         async with self._writing() as connection:
+            if not is_settled:
+                told, others = await standings.settle(connection, notes)
+            elif stands:
+                await standings.write(connection, stands)
+            at = models.now()
+            events = [
+                {
+                    "app_id": note.app_id,
+                    "endpoint_id": endpoint_id,
+                    "channel": note.channel,
+                    "event": note.event,
+                    "created_at": at,
+                    "trace": note.trace or None,
+                }
+                for note in told
+                for endpoint_id in note.endpoints
+            ]
             if events:
                 await connection.execute(insert(_events), events)
-            if begun:
-                await connection.execute(_BEGIN[connection.dialect.name], begun)
-            if over:
-                await connection.execute(_END, over)
+        return others
 
     async def waiting(
         self, after: int, limit: int, app_id: str | None = None, endpoint_id: int | None = None
@@ -166,16 +204,42 @@ class Outbox:
         async with self._connections.connection() as connection:
             return {(app_id, endpoint_id): count for app_id, endpoint_id, count in await connection.execute(_BACKLOG)}
 
+    async def backlog_of(self, app_id: str) -> Mapping[int, int]:
+        """Give how many events are in the outbox for each endpoint that an application has, without those of none."""
+        asked = {"app": app_id, "number": references.id_of(app_id)}
+        async with self._connections.connection() as connection:
+            return {endpoint_id: count for _, endpoint_id, count in await connection.execute(_BACKLOG_OF_ONE, asked)}
+
     async def pending(self) -> Sequence[Delivery]:
         """Give all deliveries that are neither delivered nor failed, by id."""
         async with self._connections.connection() as connection:
             found = await connection.execute(select(_deliveries).where(_PENDING).order_by(_deliveries.c.id))
             return [_delivery(row) for row in found]
 
-    async def make(self, deliveries: Sequence[NewDelivery]) -> Sequence[int]:
-        """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order."""
+    async def lead(self, token: int) -> None:
+        """Let nobody make deliveries from now on, among several nodes, but who has this token."""
+        async with self._writing() as connection:
+            changed = await connection.execute(_LEAD, {"new_token": token})
+            if not changed.rowcount:
+                await connection.execute(insert(_lead), {"id": 1, "token": token})
+
+    async def make(self, deliveries: Sequence[NewDelivery], token: int | None = None) -> Sequence[int | None]:
+        """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order.
+
+        None for one of which an event is no longer there: somebody else has made a delivery of it, or discarded it.
+        Raises SupersededError, having changed nothing, if somebody has led by another token since. A node that is alone
+        has none.
+        """
         if not deliveries:
             return []
+        try:
+            return await self._make(deliveries, token)
+        except _GoneError:
+            if len(deliveries) == 1:
+                return [None]
+        return [number for one in deliveries for number in await self.make([one], token)]
+
+    async def _make(self, deliveries: Sequence[NewDelivery], token: int | None) -> Sequence[int]:
         at = models.now()
         rows = [
             {
@@ -192,12 +256,16 @@ class Outbox:
             }
             for one in deliveries
         ]
-        taken = [{"event_id": event_id} for one in deliveries for event_id in one.event_ids]
+        taken = [event_id for one in deliveries for event_id in one.event_ids]
         async with self._writing() as connection:
-            ids = list((await connection.execute(_MAKE, rows)).scalars())
+            dialect = connection.dialect.name
+            if token is not None and (await connection.execute(_TOKEN)).scalar() != token:
+                raise SupersededError
             if taken:
-                await connection.execute(_TAKE_OUT, taken)
-            return ids
+                gone = await connection.execute(_TAKE_OUT[dialect], standings.values(dialect, taken))
+                if gone.rowcount != len(taken):
+                    raise _GoneError  # which undoes it
+            return list((await connection.execute(_MAKE, rows)).scalars())
 
     async def renew(self, deliveries: Sequence[Delivery]) -> None:
         """Keep the time, body, key and signature that these deliveries have now. Those not pending stay as they are."""
@@ -245,12 +313,23 @@ class Outbox:
 
     async def standing(self) -> Sequence[Standing]:
         """Give what endpoints were told has begun, and not that it ended."""
-        columns = select(_standing.c.app_id, _standing.c.channel, _standing.c.user_id)
         async with self._connections.connection() as connection:
-            return [
-                Standing(app_id, channel, json.loads(user_id))
-                for app_id, channel, user_id in await connection.execute(columns)
-            ]
+            return list(await standings.versions(connection))
+
+    async def versions(self, app_id: str) -> Mapping[Standing, int]:
+        """Give what stands of an application, each with its version."""
+        async with self._connections.connection() as connection:
+            return await standings.versions(connection, app_id)
+
+    async def stood(self) -> Sequence[str]:
+        """Give the ids of the applications of which anything stands."""
+        async with self._connections.connection() as connection:
+            return await standings.applications(connection)
+
+    async def forget(self, app_id: str) -> None:
+        """Let nothing of an application stand."""
+        async with self._writing() as connection:
+            await standings.forget(connection, app_id)
 
     async def discard(self, app_id: str, endpoint_id: int) -> int:
         """Forget the events and pending deliveries of an endpoint that is there no more, and give how many.
@@ -289,19 +368,6 @@ class Outbox:
             await database.limit_waiting(connection)
             await database.lock(connection, database.OUTBOX_LOCK)
             yield connection
-
-
-def _digest(standing: Standing) -> str:
-    return sha256(json.dumps([standing.app_id, standing.channel, standing.user_id]).encode()).hexdigest()
-
-
-def _kept_standing(standing: Standing) -> dict[str, Any]:
-    return {
-        "digest": _digest(standing),
-        "app_id": standing.app_id,
-        "channel": standing.channel,
-        "user_id": json.dumps(standing.user_id),  # in ASCII: a user may be called anything, lone surrogates too
-    }
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -6,9 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hubbub.accounts.domain import User
-from hubbub.accounts.people import Credentials, Errand, Profile
+from hubbub.accounts.people import Credentials, Profile, Proof
 from hubbub.accounts.seam_people import UserChanges
 from hubbub.store import models, references, values
+from hubbub.store.journal import LONGEST_ADDRESS
+from hubbub.store.vault import Vault, factor_place
 
 LETTERS = {
     "confirm": models.User.confirmation_token_hash,
@@ -17,32 +19,30 @@ LETTERS = {
 }
 """Where the hash of a letter's text is kept, by errand."""
 
-LONGEST_ADDRESS = 45
-"""Characters kept of a network address."""
-
 
 class People:
     """Users, by the questions of `hubbub.accounts.seam_people.People`."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
+        self._vault = vault
 
     async def find(self, user_id: int) -> Credentials | None:
         """Give one, by id."""
         row = await self._session.get(models.User, user_id)
-        return None if row is None else _credentials(row)
+        return None if row is None else self._credentials(row)
 
     async def by_email(self, email: str) -> Credentials | None:
         """Give one, by e-mail address: any text at all, of which an id is none."""
         if "@" not in email:
             return None
         row = await self._session.scalar(select(models.User).where(references.user(email)))
-        return None if row is None else _credentials(row)
+        return None if row is None else self._credentials(row)
 
-    async def by_letter(self, errand: Errand, token_hash: str) -> Credentials | None:
+    async def by_letter(self, errand: Proof, token_hash: str) -> Credentials | None:
         """Give the one whose newest letter for this errand has a text with this hash."""
         row = await self._session.scalar(select(models.User).where(LETTERS[errand] == token_hash))
-        return None if row is None else _credentials(row)
+        return None if row is None else self._credentials(row)
 
     async def add(self, *, name: str, email: str, password_hash: str) -> User:
         """Create one whose address is not confirmed. The caller has seen that no other has it."""
@@ -55,12 +55,26 @@ class People:
         """Change what is named."""
         row = await self._session.get_one(models.User, user_id)
         for column, value in changes.items():
-            setattr(row, column, value)
+            if column == "second_factor_secret" and isinstance(value, str):
+                row.second_factor_secret = await self._vault.seal(self._session, value, factor_place(user_id))
+            else:
+                setattr(row, column, value)
         for column in ("current_sign_in_address", "last_sign_in_address"):
             if (address := getattr(row, column)) is not None:
                 setattr(row, column, address[:LONGEST_ADDRESS])
         await self._session.flush()
         return profile(row)
+
+    def _credentials(self, row: models.User) -> Credentials:
+        kept = row.second_factor_secret
+        return Credentials(
+            profile=profile(row),
+            password_hash=row.password_hash,
+            confirmation_sent_at=row.confirmation_sent_at,
+            reset_sent_at=row.reset_sent_at,
+            second_factor_secret=None if kept is None else self._vault.open(kept, factor_place(row.id)),
+            second_factor_step=row.second_factor_step,
+        )
 
 
 def profile(row: models.User) -> Profile:
@@ -78,13 +92,5 @@ def profile(row: models.User) -> Profile:
         current_sign_in_address=row.current_sign_in_address,
         last_sign_in_at=row.last_sign_in_at,
         last_sign_in_address=row.last_sign_in_address,
-    )
-
-
-def _credentials(row: models.User) -> Credentials:
-    return Credentials(
-        profile=profile(row),
-        password_hash=row.password_hash,
-        confirmation_sent_at=row.confirmation_sent_at,
-        reset_sent_at=row.reset_sent_at,
+        second_factor_since=row.second_factor_since,
     )

@@ -24,6 +24,11 @@ def head() -> str:
     return revision
 
 
+def is_known(revision: str) -> bool:
+    """Tell whether a revision is one that this version of Hubbub has been at, or is."""
+    return revision in {script.revision for script in _scripts().walk_revisions()}
+
+
 def migrate(url: str) -> str:
     """Bring the database at `url` to the newest revision, which is given; nothing is changed if it is there already.
 
@@ -52,7 +57,7 @@ async def _migrate(url: str) -> None:
         async with database.for_writing(engine).begin() as connection:
             await database.lock(connection)
             revision = await revision_of(connection)
-            if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
+            if revision is not None and not is_known(revision):
                 raise ConfigurationError(
                     f"The database is at revision {revision}, which this version of Hubbub does not know:"
                     " a newer one made it."

@@ -4,7 +4,7 @@ Knows: the queries, and what is no longer to be found. Gives Structs, never rows
 kept in memory.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Self
@@ -15,35 +15,64 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hubbub.apps import Application
 from hubbub.changes import Change
+from hubbub.durations import Durations
 from hubbub.store import database, journal, models, references, schema, values
 from hubbub.store.applications import FINDABLE
 from hubbub.store.connections import Connections
+from hubbub.store.incidents import IncidentLog
+from hubbub.store.keys import MasterKey
 from hubbub.store.outbox import Outbox
 from hubbub.store.pulse import Pulse
+from hubbub.store.sealing import Sealing
+from hubbub.store.statistics import Statistics
+from hubbub.store.vault import Vault, pair_place, server_place
 from hubbub.store.work import Work
 
 
 class Store:
-    """The database, by questions; `outbox` has those of webhooks.
+    """The database, by questions.
+
+    `outbox` has those of webhooks, `incidents` of what goes wrong, `statistics` those of figures over time, `sealing`
+    those of master keys.
 
     Every question raises the refusal STORE_UNAVAILABLE while the database is away. The first one logs why, the first
     that succeeds again logs that it is back.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._connections = Connections(engine)
+    def __init__(self, engine: AsyncEngine, keys: Sequence[MasterKey] = ()) -> None:
+        self._vault = Vault(keys)
+        self._connections = Connections(engine, self._vault)
         self.outbox = Outbox(self._connections)
+        self.incidents = IncidentLog(self._connections)
+        self.statistics = Statistics(self._connections)
         file = database.file_of(engine)
+        self.sealing = Sealing(self._connections, self._vault, file)
         self._pulse = None if file is None else Pulse(file)
         self._idle: tuple[int | None, int] | None = None
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, keys: Sequence[MasterKey] = ()) -> Self:
         """Give the store at `url`, `sqlite:///PATH` or `postgresql://…`; connects with the first question.
 
-        Raises ConfigurationError for any other database, without the URL.
+        `keys` are the master keys by which secrets in it may be sealed, the one to be used first; `sealing.check` sees
+        that none is missing. Raises ConfigurationError for any other database, without the URL.
         """
-        return cls(database.connect(url))
+        return cls(database.connect(url), keys)
+
+    @property
+    def away(self) -> float | None:
+        """For how many seconds the database has been away; None if it answered last time."""
+        return self._connections.away
+
+    @property
+    def pool(self) -> tuple[int, int]:
+        """How many connections are used at this moment, and how many are open and idle."""
+        return self._connections.pool
+
+    @property
+    def durations(self) -> Mapping[bool, Durations]:
+        """How long transactions took since the start, by whether they may write."""
+        return self._connections.durations
 
     async def close(self) -> None:
         """End all connections."""
@@ -71,7 +100,7 @@ class Store:
         """Give all applications that are not archived, by id."""
         async with self._connections.session() as session:
             rows = await session.scalars(FINDABLE.order_by(models.Application.id))
-            return [values.application(row) for row in rows]
+            return [values.application(row, self._vault) for row in rows]
 
     async def create_example(
         self, *, email: str, password_hash: str, token_hash: str, token_prefix: str
@@ -90,8 +119,8 @@ class Store:
             confirmed_at=models.now(),
         )
         organization = models.Organization(name="Acme Inc.", slug="acme-inc")
-        pair = models.KeyPair(key=str(uuid4()), secret=str(uuid4()))
-        application = models.Application(name="Test App", settings={"client_events": True}, key_pairs=[pair])
+        application = models.Application(name="Test App", settings={"client_events": True}, key_pairs=[])
+        key, secret = str(uuid4()), str(uuid4())
         async with self._connections.session(writing=True) as session:
             await database.lock(await session.connection())
             if await session.scalar(select(models.User.id).limit(1)) is not None:
@@ -104,13 +133,16 @@ class Store:
                 ]
             )
             await session.flush()
-            return values.application(application)
+            kept = await self._vault.seal(session, secret, pair_place(application.id, key))
+            application.key_pairs.append(models.KeyPair(application_id=application.id, key=key, secret=kept))
+            await session.flush()
+            return values.application(application, self._vault)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Work]:
         """Give a transaction that only reads, by the questions of each noun."""
         async with self._connections.session() as session:
-            yield Work(session)
+            yield Work(session, self._vault)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[Work]:
@@ -123,7 +155,7 @@ class Store:
             connection = await session.connection()
             await database.limit_waiting(connection)
             await database.lock(connection)
-            yield Work(session)
+            yield Work(session, self._vault)
 
     async def server_secret(self, name: str, value: str) -> str:
         """Give the secret kept under `name`; `value` is kept, and given, if there was none. Safe between processes."""
@@ -134,9 +166,10 @@ class Store:
                 await database.lock(await session.connection())
                 kept = await session.get(models.ServerSecret, name)
                 if kept is None:
-                    kept = models.ServerSecret(name=name, value=value)
+                    sealed = await self._vault.seal(session, value, server_place(name))
+                    kept = models.ServerSecret(name=name, value=sealed)
                     session.add(kept)
-        return kept.value
+        return self._vault.open(kept.value, server_place(name))
 
     async def last_change(self) -> int:
         """Give the id of the newest change, 0 if there is none."""
@@ -160,7 +193,12 @@ class Store:
         async with self._connections.connection(writing=True) as connection:
             await journal.prune_changes(connection, before)
 
+    async def prune_audit(self, before: datetime) -> int:
+        """Forget some of the audit's entries older than `before`, and give how many; 0 when there are no more."""
+        async with self._connections.session(writing=True) as session:
+            return await journal.prune_audit(session, before)
+
     async def _application(self, condition: ColumnElement[bool]) -> Application | None:
         async with self._connections.session() as session:
             row = await session.scalar(FINDABLE.where(condition))
-            return None if row is None else values.application(row)
+            return None if row is None else values.application(row, self._vault)

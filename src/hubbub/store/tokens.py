@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import false, or_, select
+from sqlalchemy import false, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hubbub.accounts.domain import Page, Token
@@ -50,3 +50,9 @@ class Tokens:
         row.invalidated_at = models.now()
         await self._session.flush()
         return values.token(row)
+
+    async def invalidate_all(self, user_id: int) -> None:
+        """End those of a user."""
+        token = models.UserToken
+        valid = update(token).where(token.user_id == user_id, token.invalidated_at.is_(None))
+        await self._session.execute(valid.values(invalidated_at=models.now()))

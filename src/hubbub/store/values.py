@@ -3,19 +3,20 @@
 Knows: which column becomes which field. A row's relations that a value holds must have been loaded.
 """
 
-import logging
-
 import msgspec
 from pydantic import ValidationError
 
 from hubbub.accounts import domain, domain_webhooks
+from hubbub.accounts.people import AuditEntry
 from hubbub.apps import Application, KeyPair
+from hubbub.logs import named
 from hubbub.settings import AppSettings
 from hubbub.store import models
 from hubbub.store.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from hubbub.store.vault import Vault, headers_place, pair_place
 from hubbub.webhooks.seam import KINDS, Endpoint, State
 
-logger = logging.getLogger("hubbub.store")
+logger = named("hubbub.store")
 
 
 def user(row: models.User) -> domain.User:
@@ -49,9 +50,11 @@ def enrollment(row: models.Enrollment) -> domain.Enrollment:
     )
 
 
-def held_application(row: models.Application, *, is_owned: bool) -> domain.HeldApplication:
+def held_application(row: models.Application, vault: Vault, *, is_owned: bool) -> domain.HeldApplication:
     """Give the application with the key pairs that are loaded."""
-    pairs = [domain.HeldPair(key=pair.key, secret=pair.secret, created_at=pair.created_at) for pair in row.key_pairs]
+    pairs = [
+        domain.HeldPair(key=pair.key, secret=_secret(pair, vault), created_at=pair.created_at) for pair in row.key_pairs
+    ]
     return domain.HeldApplication(
         id=row.id,
         name=row.name,
@@ -60,16 +63,18 @@ def held_application(row: models.Application, *, is_owned: bool) -> domain.HeldA
         is_owned=is_owned,
         created_at=row.created_at,
         archived_at=row.archived_at,
+        alias=row.alias,
     )
 
 
-def application(row: models.Application) -> Application:
+def application(row: models.Application, vault: Vault) -> Application:
     """Give the application as publishers and clients meet it, with the key pairs that are loaded."""
     return Application(
         id=str(row.id),
         name=row.name,
-        key_pairs=tuple(KeyPair(pair.key, pair.secret) for pair in row.key_pairs),
+        key_pairs=tuple(KeyPair(pair.key, _secret(pair, vault)) for pair in row.key_pairs),
         settings=_settings(row),
+        alias=row.alias,
     )
 
 
@@ -99,10 +104,27 @@ def invitation(row: models.Invitation) -> domain.Invitation:
     )
 
 
-def endpoint(row: WebhookEndpoint) -> Endpoint:
+def audit_entry(row: models.AuditEntry, by: models.User | None) -> AuditEntry:
+    """Give the entry, with who did it."""
+    return AuditEntry(
+        id=row.id,
+        user=None if by is None else user(by),
+        organization_id=row.organization_id,
+        application_id=row.application_id,
+        action=row.action,
+        subject=row.subject,
+        address=row.address,
+        details=row.details,
+        created_at=row.created_at,
+        request_id=row.request_id,
+    )
+
+
+def endpoint(row: WebhookEndpoint, vault: Vault) -> Endpoint:
     """Give the endpoint as it is delivered to, without what another version of Hubbub or an editor left there unfit."""
     kinds: object = row.kinds  # JSON, so these may be anything
-    headers: object = row.headers
+    place = headers_place(row.application_id, row.id, row.url)
+    headers: object = msgspec.json.decode(vault.open(row.headers, place))
     known = {kind for kind in kinds if kind in KINDS} if isinstance(kinds, list) else set[str]()
     return Endpoint(
         id=row.id,
@@ -113,9 +135,9 @@ def endpoint(row: WebhookEndpoint) -> Endpoint:
     )
 
 
-def held_endpoint(row: WebhookEndpoint) -> domain_webhooks.HeldEndpoint:
+def held_endpoint(row: WebhookEndpoint, vault: Vault) -> domain_webhooks.HeldEndpoint:
     """Give the endpoint as its owner sees it: what is delivered to it."""
-    used = endpoint(row)
+    used = endpoint(row, vault)
     return domain_webhooks.HeldEndpoint(
         id=used.id,
         url=used.url,
@@ -149,15 +171,21 @@ def kept_attempt(row: WebhookAttempt) -> domain_webhooks.KeptAttempt:
     )
 
 
+def _secret(pair: models.KeyPair, vault: Vault) -> str:
+    return vault.open(pair.secret, pair_place(pair.application_id, pair.key))
+
+
 def _settings(row: models.Application) -> AppSettings:
     """Give the settings of `row`, without those that another version of Hubbub or an editor left there unfit."""
     overrides: object = row.settings  # JSON, so it may be anything
     if not isinstance(overrides, dict):
-        logger.warning("Application %s: settings ignored, they are not a JSON object", row.id)
+        logger.warning("Settings of an application are ignored: they are not a JSON object", app_id=row.id)
         return AppSettings.model_validate({})
     try:
         return AppSettings.model_validate(overrides)
     except ValidationError as error:
         unfit = {str(fault["loc"][0]) for fault in error.errors(include_input=False)}
-        logger.warning("Application %s: settings ignored, unknown or invalid: %s", row.id, ", ".join(sorted(unfit)))
+        logger.warning(
+            "Settings of an application are ignored: unknown or invalid", app_id=row.id, settings=sorted(unfit)
+        )
         return AppSettings.model_validate({name: value for name, value in overrides.items() if name not in unfit})

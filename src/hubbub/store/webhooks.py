@@ -10,8 +10,10 @@ from sqlalchemy.orm import defer
 from hubbub.accounts.domain import Page
 from hubbub.accounts.domain_webhooks import DeliveryReport, HeldEndpoint, KeptDelivery, Sender
 from hubbub.store import database, models, references, values
+from hubbub.store.kept import NOTHING
 from hubbub.store.models_webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from hubbub.store.paging import page
+from hubbub.store.vault import Vault, headers_place
 from hubbub.webhooks.seam import DECLARED, KINDS, State
 
 _endpoint = WebhookEndpoint
@@ -33,19 +35,20 @@ class _Named(msgspec.Struct):
 class Webhooks:
     """Endpoints and deliveries, by the questions of `hubbub.accounts.seam_webhooks.Webhooks`."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
+        self._vault = vault
 
     async def endpoints(self, application_id: int) -> Sequence[HeldEndpoint]:
         """Give those of an application, by id."""
         found = select(_endpoint).where(_endpoint.application_id == application_id).order_by(_endpoint.id)
-        return [values.held_endpoint(row) for row in await self._session.scalars(found)]
+        return [values.held_endpoint(row, self._vault) for row in await self._session.scalars(found)]
 
     async def endpoint(self, application_id: int, reference: str) -> HeldEndpoint | None:
         """Give one of an application."""
         number = references.id_of(reference)
         row = None if number is None else await self._session.get(_endpoint, number)
-        return None if row is None or row.application_id != application_id else values.held_endpoint(row)
+        return None if row is None or row.application_id != application_id else values.held_endpoint(row, self._vault)
 
     async def owner_of(self, endpoint: str) -> int | None:
         """Give the id of the application that an endpoint is of."""
@@ -62,20 +65,20 @@ class Webhooks:
             url=url,
             kinds=list(kinds),
             channel_prefix=channel_prefix,
-            headers=dict(headers),
         )
         self._session.add(row)
         await self._session.flush()
-        return values.held_endpoint(row)
+        await self._carry(row, headers)
+        return values.held_endpoint(row, self._vault)
 
     async def update(
         self, endpoint_id: int, *, url: str, kinds: Sequence[str], channel_prefix: str, headers: Mapping[str, str]
     ) -> HeldEndpoint:
         """Change one that is there."""
         row = await self._session.get_one(_endpoint, endpoint_id)
-        row.url, row.kinds, row.channel_prefix, row.headers = url, list(kinds), channel_prefix, dict(headers)
-        await self._session.flush()
-        return values.held_endpoint(row)
+        row.url, row.kinds, row.channel_prefix = url, list(kinds), channel_prefix
+        await self._carry(row, headers)
+        return values.held_endpoint(row, self._vault)
 
     async def remove(self, endpoint_id: int) -> None:
         """Remove one that is there. What was delivered to it stays to be seen."""
@@ -146,6 +149,12 @@ class Webhooks:
         if events:
             await self._session.execute(insert(WebhookEvent), events)
         await self._session.execute(update(_delivery).where(_delivery.id.in_(delivery_ids)).values(resent_at=at))
+
+    async def _carry(self, row: WebhookEndpoint, headers: Mapping[str, str]) -> None:
+        """Give an endpoint, which has its id and its address, these headers."""
+        place, secret = headers_place(row.application_id, row.id, row.url), msgspec.json.encode(headers).decode()
+        row.headers = await self._vault.seal(self._session, secret, place) if headers else NOTHING
+        await self._session.flush()
 
     async def _with_kinds(self, deliveries: Sequence[KeptDelivery]) -> list[KeptDelivery]:
         """Give deliveries with the kinds of their events, for which the database looks through the bodies."""

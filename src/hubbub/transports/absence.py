@@ -2,7 +2,7 @@
 
 Anybody can open thousands over one TCP connection. Each has a place for as long as its client may be on its way back,
 also where there are few left. A limit to how many are absent at any time would be wrong: one event answers all polls at
-once. So they may be many as long as there are places for others too.
+once. So they may be many as long as there are places for others too: in the application, on all nodes together.
 
 Knows: who is absent, for how long, and when there is too little room. Does not know requests.
 """
@@ -89,13 +89,12 @@ class Absence:
             next(iter(self._app_ids)).give_up()
 
     def _make_room_in(self, app: Application) -> None:
-        doors, limit = self._doors, app.settings.max_connections
-        while (
-            limit
-            and len(absent := self._by_app.get(app.id, {})) > _share(limit)
-            # As the doors count.
-            and _is_short(doors.node.hub.connection_count(app.id) - doors.unauthorized.get(app.id, 0), limit)
-        ):
+        limit = app.settings.max_connections
+        if not limit:
+            return
+        # Where other nodes have absent ones too, a share of what is here: all would have them together.
+        most = _share(limit if self._doors.node.is_alone else self._doors.counted(app.id))
+        while len(absent := self._by_app.get(app.id, {})) > most and _is_short(self._doors.quota.taken(app.id), limit):
             next(iter(absent)).give_up()
 
 

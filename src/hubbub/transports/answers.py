@@ -7,6 +7,7 @@ and asks the next; sixteen of them cost sixteen wakings, where the first would h
 from collections.abc import Callable
 
 from hubbub.native import Outlet
+from hubbub.transports.sampling import Sampling
 
 
 class Answers:
@@ -15,6 +16,9 @@ class Answers:
     def __init__(self, schedule: Callable[[Callable[[], None]], object]) -> None:
         self._schedule = schedule
         self._waiting: list[tuple[Outlet, bytes]] = []
+        self._timed: list[float] = []
+        self.sampling = Sampling()
+        """Which requests are timed, and what they took."""
 
     def put(self, outlet: Outlet, answer: bytes) -> None:
         """Send soon, after what was put before."""
@@ -22,8 +26,16 @@ class Answers:
             self._schedule(self.flush)
         self._waiting.append((outlet, answer))
 
+    def time(self, began: float) -> None:
+        """Count, when what was put last is sent, how long it took since `began`."""
+        self._timed.append(began)
+
     def flush(self) -> None:
         """Send what waits, now: for who is about to write, close or hand over a connection past this."""
         waiting, self._waiting = self._waiting, []
         for outlet, answer in waiting:
             outlet(answer)
+        if self._timed:
+            timed, self._timed = self._timed, []
+            for began in timed:
+                self.sampling.end(began)

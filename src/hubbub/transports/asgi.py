@@ -6,22 +6,35 @@ is.
 """
 
 import asyncio
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, METHOD, REQUEST_TIMEOUT, SHUTTING_DOWN, Refusal
+from hubbub.errors import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    HEAD_TOO_LARGE,
+    METHOD,
+    REQUEST_TIMEOUT,
+    SHUTTING_DOWN,
+    TOO_MANY_FIELDS,
+    Refusal,
+)
+from hubbub.health import PATHS
+from hubbub.transports.access import PEER
 from hubbub.transports.ending import hang_up
-from hubbub.transports.kind import Dispatcher, Kind
+from hubbub.transports.kind import MOST_FIELDS, Dispatcher, Kind, origin_form
 from hubbub.transports.receiving import CUT
 from hubbub.transports.response import refused, render
 from hubbub.transports.services import Services
 from hubbub.transports.sockjs_websocket import SockJsWebSocket, is_sockjs
 
 _JSON_API = b"/api/"
+_PROBES: Final = frozenset(path.encode() for path in PATHS)
 
 
 class Asgi(HttpToolsProtocol):
@@ -68,6 +81,7 @@ class Asgi(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
         self._services.wheel.forget(self)
+        self._services.addresses.leave(self.transport)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -81,7 +95,8 @@ class Asgi(HttpToolsProtocol):
         if self._is_ending:
             return
         super().on_message_begin()
-        self.scope["extensions"] = {CUT: {"connection": self.transport.abort}}
+        is_trusted = partial(self._services.proxies.trusts, self.transport)
+        self.scope["extensions"] = {CUT: {"connection": self.transport.abort}, PEER: {"is_trusted": is_trusted}}
         self._is_reading_head = True
         self._is_read = False
         self._progressed = True
@@ -98,6 +113,8 @@ class Asgi(HttpToolsProtocol):
         self._check_head(self._head_bytes + len(self.url))
         if self._is_reading_head:
             super().on_header(name, value)
+            if len(self.headers) > MOST_FIELDS:
+                self._refuse(TOO_MANY_FIELDS(limit=MOST_FIELDS))
 
     def on_headers_complete(self) -> None:
         """The head is there in time; so must be the body."""
@@ -114,6 +131,10 @@ class Asgi(HttpToolsProtocol):
         elif any(name == b"content-length" and self._is_too_much(int(value)) for name, value in self.headers):
             self._refuse(BODY_TOO_LARGE(limit=self._services.settings.max_body_bytes))
         else:
+            self._introduce()
+            if self._services.addresses.counts_requests and (over := self._one_too_many()) is not None:
+                self._refuse(over)
+                return
             self._is_reading_head = False
             self._services.wheel.watch(self, self._services.settings.body_timeout)
             super().on_headers_complete()
@@ -176,6 +197,37 @@ class Asgi(HttpToolsProtocol):
             else:
                 return
 
+    def _introduce(self) -> None:
+        """Tell the application of the client's own address and scheme, where a trusted proxy tells them."""
+        told: dict[bytes, list[str]] = {b"x-forwarded-for": [], b"x-forwarded-proto": []}
+        for name, value in self.headers:
+            if (kept := told.get(name)) is not None:
+                kept.append(value.decode("latin-1"))
+        proxies = self._services.proxies
+        if hosts := told[b"x-forwarded-for"]:
+            address = proxies.client_of(self.transport, ", ".join(hosts))
+            if address is not None:
+                self.scope["client"] = (address, 0)
+        if protocols := told[b"x-forwarded-proto"]:
+            self.scope["scheme"] = "https" if proxies.is_secure(self.transport, protocols[0]) else "http"
+
+    def _one_too_many(self) -> Refusal | None:
+        """Give why nothing is answered to this address at this moment, if so.
+
+        A probe is always answered: for a balancer that is told 429 the node is gone, with all who are on it.
+        """
+        if not self._front.is_public or self._is_probe():
+            return None
+        client = self.scope["client"]
+        try:
+            self._services.addresses.check_request(self.transport, client[0] if client is not None else "")
+        except Refusal as refusal:
+            return refusal
+        return None
+
+    def _is_probe(self) -> bool:
+        return self.parser.get_method() in (b"GET", b"HEAD") and (origin_form(self.url).partition(b"?")[0] in _PROBES)
+
     def _is_offered_another(self) -> bool:
         """Whether the client would rather speak another protocol, which is not WebSocket."""
         return self.parser.should_upgrade() and not self._should_upgrade()
@@ -226,6 +278,7 @@ class Asgi(HttpToolsProtocol):
             # Its application must not write to a transport that is closed.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self._services.doors.tally.refused("", refusal)
         if not is_answered:
             self.transport.write(render(refused(refusal), keep_alive=False))
         hang_up(self.transport, self, self._services)

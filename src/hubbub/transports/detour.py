@@ -21,6 +21,11 @@ async def answer(api: rest.Rest, asked: Request) -> Response:
         body = await asked.body()
     except ClientDisconnect:
         return Response(status_code=400)  # nobody reads it
-    found = await api.answer(request.Request(asked.method.encode(), target, body))
+
+    def caller() -> request.Caller:
+        address = asked.client.host if asked.client is not None else ""
+        return request.Caller(address, asked.headers.get("user-agent", "")[:256])
+
+    found = await api.answer(request.Request(asked.method.encode(), target, body), caller)
     headers = {"Allow": found.allow} if found.allow else None
     return Response(found.body, found.status, headers, found.content_type.decode())

@@ -40,6 +40,8 @@ from hubbub.errors import (
 from hubbub.session.doors import Opening
 from hubbub.transports import sockjs
 from hubbub.transports.absence import Absence
+from hubbub.transports.claims import Claims
+from hubbub.transports.forwarding import Visit
 from hubbub.transports.httpsocket import HttpSocket
 from hubbub.transports.receiving import EVENT_SOURCE, POLL, STREAM, Form, Receiving, script
 from hubbub.transports.services import Services
@@ -77,7 +79,9 @@ class Fallbacks:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._sockets: dict[tuple[str, ...], HttpSocket] = {}
+        self._sockets: dict[str, HttpSocket] = {}
+        self.claims = Claims(services.doors.node, "pusher", self._sockets)
+        """Which of all sessions are here."""
         self._absence = Absence(services.doors, services.wheel, self._sockets)
         self._is_stopping = False
 
@@ -92,19 +96,44 @@ class Fallbacks:
         try:
             response = await self._respond(request)
         except Refusal as refusal:
-            response = Response(f"{refusal.message}\n", refusal.status, media_type="text/plain")
-            if allow := refusal.facts.get("allow"):
-                response.headers["Allow"] = str(allow)
+            self._services.doors.count(request.path_params.get("key", ""), refusal)
+            return self.refused(request, refusal)
         response.headers.update(_headers(request))
         return response
 
+    # What forwarding asks
+
+    def visit(self, request: Request) -> Visit | None:
+        """Tell which session a request is of."""
+        transport, method = request.path_params.get("transport", ""), _method(request)
+        if not transport or request.method != method or (name := _name(request)) is None:
+            return None
+        return Visit(name, waits=not transport.endswith("_send"))
+
+    def has(self, session: str) -> bool:
+        """Tell whether a session is here."""
+        return session in self._sockets
+
+    def send_away(self, session: str) -> None:
+        """Tell the client of a session to come back."""
+        if (socket := self._sockets.get(session)) is not None:
+            socket.shutdown()
+
+    def refused(self, request: Request, refusal: Refusal) -> Response:
+        """Give the answer that tells of a refusal."""
+        response = Response(f"{refusal.message}\n", refusal.status, media_type="text/plain")
+        if allow := refusal.facts.get("allow"):
+            response.headers["Allow"] = str(allow)
+        if seconds := refusal.facts.get("seconds"):
+            response.headers["Retry-After"] = str(seconds)
+        response.headers.update(_headers(request))
+        return response
+
+    # Answering
+
     async def _respond(self, request: Request) -> Response:
-        transport = request.path_params.get("transport")
-        if transport is None:
-            method = "GET"
-        elif transport in _METHODS and not ("key" in request.path_params and transport in _SOCKJS_ALONE):
-            method = _METHODS[transport]
-        else:
+        transport, method = request.path_params.get("transport"), _method(request)
+        if method is None:
             raise NOT_FOUND()
         if request.method == "OPTIONS":
             return _preflight(request, method)
@@ -112,10 +141,9 @@ class Fallbacks:
             raise METHOD(method=request.method, allow=f"{method}, OPTIONS")
         if transport is None:
             return _information(request)
-        given = request.path_params
-        if not (_PART.fullmatch(given["server"]) and _PART.fullmatch(given["session"])):
+        name = _name(request)
+        if name is None:
             raise NOT_FOUND()
-        name = (given.get("key", ""), given["server"], given["session"])
         match transport:
             case "xhr_send":
                 await self._send(request, name)
@@ -128,7 +156,7 @@ class Fallbacks:
             case _:
                 return self._receive(request, name, _FORMS[transport])
 
-    def _receive(self, request: Request, name: tuple[str, ...], form: Form) -> Response:
+    def _receive(self, request: Request, name: str, form: Form) -> Response:
         socket = self._sockets.get(name)
         if socket is None:
             socket = self._open(request, name)
@@ -141,22 +169,33 @@ class Fallbacks:
         socket.attach(response)
         return response
 
-    def _open(self, request: Request, name: tuple[str, ...]) -> HttpSocket:
+    def _open(self, request: Request, name: str) -> HttpSocket:
         if self._is_stopping:
             raise SHUTTING_DOWN()
         capacity = self._services.doors.capacity
         if capacity is not None and len(self._sockets) >= capacity:
             raise OVER_CAPACITY()
         is_secure = request.url.scheme == "https"
-        opening = Opening(name[0], dict(request.query_params), is_secure, origin=_origin(request))
+        address = request.client.host if request.client is not None else None
+        self._services.addresses.check_session(name, address or "")
+        opening = Opening(
+            request.path_params.get("key", ""),
+            dict(request.query_params),
+            is_secure,
+            origin=_origin(request),
+            address=address,
+            agent=request.headers.get("user-agent"),
+        )
         socket = self._sockets[name] = HttpSocket(self._services, opening, self._absence, partial(self._forget, name))
         return socket
 
-    def _forget(self, name: tuple[str, ...], socket: HttpSocket) -> None:
+    def _forget(self, name: str, socket: HttpSocket) -> None:
         if self._sockets.get(name) is socket:
             del self._sockets[name]
+            self._services.addresses.end(name)
+            self.claims.ended(name)
 
-    async def _send(self, request: Request, name: tuple[str, ...]) -> None:
+    async def _send(self, request: Request, name: str) -> None:
         try:
             body = await request.body()
         except ClientDisconnect:
@@ -177,6 +216,24 @@ class Fallbacks:
                 # As a WebSocket is closed: clients do not look at this answer, and would wait for another for ever.
                 socket.close(refusal)
             raise
+
+
+def _method(request: Request) -> str | None:
+    """Give the method by which a path is asked for, None for one that there is not."""
+    transport = request.path_params.get("transport")
+    if transport is None:
+        return "GET"
+    if "key" in request.path_params and transport in _SOCKJS_ALONE:
+        return None
+    return _METHODS.get(transport)
+
+
+def _name(request: Request) -> str | None:
+    """Give what a session is called, None where its path is wrong."""
+    given = request.path_params
+    if not (_PART.fullmatch(given["server"]) and _PART.fullmatch(given["session"])):
+        return None
+    return "/".join((given.get("key", ""), given["server"], given["session"]))
 
 
 def _callback(request: Request) -> str:
@@ -207,7 +264,7 @@ def _origin(request: Request) -> str | None:
 def _information(request: Request) -> Response:
     if request.url.path != INFO:
         return Response("Welcome to SockJS!\n", media_type="text/plain")
-    # Without a cookie no request need reach the same process, as long as there is one.
+    # Whichever process a request reaches, it is answered by the one that has the session: no cookie need tell.
     facts = {"websocket": True, "origins": ["*:*"], "cookie_needed": False, "entropy": secrets.randbits(32)}
     return Response(msgspec.json.encode(facts), media_type="application/json")
 

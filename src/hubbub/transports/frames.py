@@ -3,7 +3,8 @@
 from typing import Final
 
 from hubbub.hub.connection import Wire
-from hubbub.messages import Fact, Reply
+from hubbub.messages import Event, Fact, Reply
+from hubbub.native import Packer
 from hubbub.native.pure_frames import CLOSE
 from hubbub.protocols import pusher
 from hubbub.protocols.phoenix import Encoding, Version
@@ -46,9 +47,17 @@ def _pusher(message: Fact | Reply) -> bytes:
     return frame(text) if text else b""
 
 
-PUSHER: Final = Wire("pusher over websocket", _pusher)
+PUSHER: Final = Wire("pusher over websocket", Packer(Event, _pusher))
 
 PHOENIX: Final = {
     Version.V1: Encoding(Version.V1, frame),
     Version.V2: Encoding(Version.V2, frame, binary_frame),
 }
+
+
+def goodbye(payload: bytes) -> str:
+    """Say in words how a client ended its connection, by the payload of its close frame."""
+    if len(payload) < 2:
+        return "Closed by the client"
+    text = payload[2:].decode(errors="replace")
+    return f"Closed by the client ({int.from_bytes(payload[:2], 'big')}{f': {text}' if text else ''})"

@@ -10,7 +10,8 @@ keep-alive connection's next request is of another kind.
 """
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
@@ -28,8 +29,18 @@ _PREFIXES = (b"/apps/", b"/socket/websocket")
 _LONGEST_METHOD = 16
 
 
+def used_for(connections: Iterable[object]) -> Mapping[str, int]:
+    """Count connections of the network by what they are used for; who has said nothing yet is taken for a WebSocket."""
+    counts = {"websocket": 0, "api": 0, "page": 0}
+    for one in connections:
+        counts["websocket" if isinstance(one, WebSocket) else "api" if isinstance(one, Http1) else "page"] += 1
+    return counts
+
+
 class Doorman:
     """Tells the kinds of traffic apart, and hands connections over."""
+
+    is_public: Final = True
 
     def __init__(self, services: Services, config: Config, state: ServerState, app_state: dict[str, Any]) -> None:
         self._services = services

@@ -14,9 +14,9 @@ from urllib.parse import parse_qsl
 import httptools
 from msgspec.structs import replace
 
-from hubbub.errors import BAD_REQUEST, METHOD, UPGRADE_REQUIRED, Refusal
+from hubbub.errors import BAD_REQUEST, METHOD, TOO_MANY_FIELDS, UPGRADE_REQUIRED, Refusal
 from hubbub.protocols import pusher
-from hubbub.transports.kind import origin_form
+from hubbub.transports.kind import MOST_FIELDS, origin_form
 from hubbub.transports.response import refused, render
 
 # Swift asks for this subprotocol and gives up unless it, or none, is chosen.
@@ -26,7 +26,7 @@ _SUBPROTOCOLS: Final = {f"pusher-channels-protocol-{number}" for number in range
 _TOKEN_SUBPROTOCOL: Final = "base64url.bearer.phx."  # noqa: S105 - a name
 """In place of a header, which browsers' WebSockets cannot send, phoenix.js names its `authToken` as a subprotocol."""
 
-_MOST_PARAMETERS: Final = 64
+MOST_PARAMETERS: Final = 64
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
 
@@ -38,13 +38,14 @@ _NEEDED: Final = b"\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 class Request:
     """A request that came where WebSockets are opened. `head` is all of it, up to its last line break.
 
-    Raises BAD_REQUEST for what is no HTTP request without a body.
+    Raises BAD_REQUEST for what is no HTTP request without a body, TOO_MANY_FIELDS for one that has too many.
     """
 
-    __slots__ = ("_fields", "_is_complete", "_target", "is_current", "method", "path", "query")
+    __slots__ = ("_count", "_fields", "_is_complete", "_target", "is_current", "method", "path", "query")
 
     def __init__(self, head: bytes) -> None:
         self._fields: dict[bytes, bytes] = {}
+        self._count = 0
         self._is_complete = False
         self._target = b""
         parser = httptools.HttpRequestParser(self)
@@ -54,6 +55,8 @@ class Request:
             pass
         except httptools.HttpParserError:
             raise BAD_REQUEST(problem="this is no HTTP request") from None
+        if self._count > MOST_FIELDS:
+            raise TOO_MANY_FIELDS(limit=MOST_FIELDS)
         if not self._is_complete:
             raise BAD_REQUEST(problem="this is no HTTP request")
         self.method = parser.get_method()
@@ -90,6 +93,7 @@ class Request:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         name, fields = name.lower(), self._fields
+        self._count += 1
         fields[name] = value if name not in fields else fields[name] + b", " + value
 
     def on_headers_complete(self) -> None:
@@ -149,7 +153,7 @@ def declining(refusal: Refusal, status: int | None = None) -> bytes:
 
 def parameters(query: str) -> dict[str, str]:
     """Read the query; one with absurdly many parameters counts as empty."""
-    if query.count("&") >= _MOST_PARAMETERS:
+    if query.count("&") >= MOST_PARAMETERS:
         return {}
     if "%" in query or "+" in query:
         return dict(parse_qsl(query, keep_blank_values=True))

@@ -5,8 +5,8 @@ keep-alive are here. Does not know what a request means. A request that is not f
 """
 
 import asyncio
-import logging
 from collections import deque
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -14,18 +14,30 @@ import httptools
 from uvicorn.server import ServerState
 
 from hubbub import eager
-from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, HEAD_TOO_LARGE, INTERNAL, METHOD, REQUEST_TIMEOUT, Refusal
+from hubbub.errors import (
+    BAD_REQUEST,
+    BODY_TOO_LARGE,
+    HEAD_TOO_LARGE,
+    INTERNAL,
+    METHOD,
+    REQUEST_TIMEOUT,
+    TOO_MANY_FIELDS,
+    Refusal,
+)
+from hubbub.logs import HERE, named
 from hubbub.native import Outlet, plain_post
+from hubbub.transports.access import HEADER, id_of, log, with_id
 from hubbub.transports.ending import hang_up
-from hubbub.transports.kind import Dispatcher, Kind, origin_form
+from hubbub.transports.kind import MOST_FIELDS, Dispatcher, Kind, origin_form
 from hubbub.transports.outlet import outlet
-from hubbub.transports.request import Request
-from hubbub.transports.response import Response, refused, render
+from hubbub.transports.proxies import host_of
+from hubbub.transports.request import Caller, Forwarded, Request, header_in, header_of, told_of
+from hubbub.transports.response import EMPTY, Response, refused, render
 from hubbub.transports.services import Services
 
 PREFIX: Final = b"/apps/"
 
-_logger = logging.getLogger("hubbub.rest")
+_logger = named("hubbub.rest")
 
 
 class Phase(Enum):
@@ -57,16 +69,21 @@ class Http1(asyncio.Protocol):
         self._unfinished_bytes = 0
         self._progressed = False
         self._headers: list[tuple[bytes, bytes]] = []
+        self._seen = b""
         self._target = b""
         self._body: bytes | bytearray = b""
         self._hosts = 0
         self._expects_continue = False
+        self._names_all = services.answer is not None
+        self._answer_with = services.answer or services.rest.answer
+        self._id = ""  # of the request that is being answered, once somebody wants to know it
         # What waits for its answer: requests, each with whether the connection lives on after it, or a refusal that
         # ends it. None, likewise, stands for a pipelined request that is not the API's.
         self._queue: deque[tuple[Request, bool] | Refusal | None] = deque()
         self._is_busy = False
         self._is_stopping = False
         self._is_full = False
+        self._sampling = services.answers.sampling
         self.slot = 0
 
     # What asyncio calls
@@ -88,10 +105,16 @@ class Http1(asyncio.Protocol):
             settings = self._services.settings
             if (post := plain_post(data, settings.max_head_bytes, settings.max_body_bytes)) is not None:
                 self._since = self._services.wheel.now
+                self._seen = data
+                request = Request(b"POST", *post)
+                sampling = self._sampling
+                sampling.left -= 1  # not by a call, which would be twice as much
+                if not sampling.left:
+                    request.began = sampling.begin()
                 if self._is_full or self._queue:
-                    self._queue.append((Request(b"POST", *post), True))
+                    self._queue.append((request, True))
                 else:
-                    self._start(Request(b"POST", *post))
+                    self._start(request)
                 return
             if self._front.kind(data) is not Kind.API:
                 self._release()
@@ -107,6 +130,7 @@ class Http1(asyncio.Protocol):
         self._queue.clear()
         self._outlet.shut()
         self._release()
+        self._services.addresses.leave(self._transport)
 
     def pause_writing(self) -> None:
         """Read and answer no further requests of a client that does not read its answers."""
@@ -157,6 +181,7 @@ class Http1(asyncio.Protocol):
         self._unfinished_bytes = 0
         self._progressed = True
         self._headers = []
+        self._seen = b""
         self._target = b""
         self._body = b""
         self._hosts = 0
@@ -173,6 +198,8 @@ class Http1(asyncio.Protocol):
             self._check_head(self._head_bytes)
             return
         self._headers.append((name, value))
+        if len(self._headers) > MOST_FIELDS:
+            raise TOO_MANY_FIELDS(limit=MOST_FIELDS)
         if len(name) == 4 and name.lower() == b"host":
             self._hosts += 1
         elif len(name) == 6 and name.lower() == b"expect" and value.lower() == b"100-continue":
@@ -217,6 +244,10 @@ class Http1(asyncio.Protocol):
                 return
         request = Request(parser.get_method(), target, bytes(self._body), parser.get_http_version())
         self._body = b""
+        if request.method == b"POST":
+            self._sampling.left -= 1
+            if not self._sampling.left:
+                request.began = self._sampling.begin()
         self._queue.append((request, parser.should_keep_alive()))
 
     # In between
@@ -272,7 +303,12 @@ class Http1(asyncio.Protocol):
     def _start(self, request: Request | None) -> None:
         """Answer `request`, if there is one, then what is queued."""
         self._is_busy = True
-        if (task := eager.start(self._work(request))) is not None:
+        before, HERE.served = HERE.served, self
+        try:
+            task = eager.start(self._work(request))
+        finally:
+            HERE.served = before
+        if task is not None:
             self._transport.pause_reading()
             task.add_done_callback(lambda _: self._read_on())
 
@@ -289,10 +325,16 @@ class Http1(asyncio.Protocol):
         self._is_busy = False
 
     async def _answer(self, request: Request, *, keep_alive: bool) -> None:
+        if self._services.addresses.counts_requests and (over := self._one_too_many()) is not None:
+            self._write(refused(over), request, keep_alive=False)
+            self._end(None)
+            return
+        self._id = ""
         try:
-            response = await self._services.rest.answer(request)
+            response = await self._answer_with(request, self._caller)
         except Exception:
-            _logger.exception("a request to %s failed", request.path)
+            _logger.exception("A request to the signed API failed", path=request.path)
+            self._services.doors.tally.refused("", INTERNAL)
             response = refused(INTERNAL())
         if self._transport.is_closing():
             return
@@ -301,19 +343,74 @@ class Http1(asyncio.Protocol):
         if not keep_alive:
             self._end(None)
 
+    def _one_too_many(self) -> Refusal | None:
+        """Give why nothing is answered to this address at this moment, if so; that is counted."""
+        try:
+            self._services.addresses.check_request(self._transport, self._caller().address)
+        except Refusal as refusal:
+            self._services.refused(refusal)
+            return refusal
+        return None
+
+    def _caller(self) -> Caller:
+        """Tell who asks: the last headers that came are those of the one request, unless several were pipelined."""
+        proxies, transport = self._services.proxies, self._transport
+        forwarded_for, agent = told_of(self._headers, self._seen)
+        forwarded_proto = header_of(self._headers, b"x-forwarded-proto")
+        address = proxies.client_of(transport, forwarded_for) if forwarded_for else None
+        became = Forwarded.BELIEVED if proxies.trusts(transport) else Forwarded.IGNORED
+        return Caller(
+            address or host_of(transport),
+            agent,
+            is_secure=proxies.is_secure(transport, forwarded_proto),
+            forwarded_for=became if forwarded_for else Forwarded.MISSING,
+            forwarded_proto=became if forwarded_proto else Forwarded.MISSING,
+        )
+
     def _write(self, response: Response, request: Request, *, keep_alive: bool) -> None:
         answer = render(response, keep_alive=keep_alive, version=request.version, has_body=request.method != b"HEAD")
+        if self._names_all or (response is not EMPTY and response.status >= 400):
+            answer = with_id(answer, self._request_id())
         self._services.answers.put(self._outlet, answer)
+        if request.began:
+            self._services.answers.time(request.began)
 
     def _end(self, refusal: Refusal | None) -> None:
         """Say why, if there is a reason, and hang up."""
+        if refusal is not None:
+            self._id = ""
+            if self._services.settings.access_log:
+                self._log(refusal)
         self._queue.clear()
         self._phase = Phase.ENDING
         self._since = self._services.wheel.now
         if refusal is not None:
-            self._services.answers.put(self._outlet, render(refused(refusal), keep_alive=False))
+            self._services.doors.tally.refused("", refusal)
+            answer = with_id(render(refused(refusal), keep_alive=False), self._request_id())
+            self._services.answers.put(self._outlet, answer)
         self._services.answers.flush()
         hang_up(self._transport, self, self._services)
+
+    # What lines of the log have of the request that is being answered
+
+    def told(self) -> Mapping[str, object]:
+        """See `logs.current.Served`."""
+        return {"request_id": self._request_id()}
+
+    def header(self, name: bytes) -> str:
+        """See `logs.current.Served`."""
+        return header_in(self._headers, self._seen, name)
+
+    def _request_id(self) -> str:
+        """Give what the request is called: made for the first who asks, and most often nobody does."""
+        if not self._id:
+            self._id = id_of(self.header(HEADER), lambda: self._services.proxies.trusts(self._transport))
+        return self._id
+
+    def _log(self, refusal: Refusal) -> None:
+        """Write the line of a request that was refused before all of it was there."""
+        who, path = self._caller(), self._target.decode("latin-1")
+        log("", path, refusal.status, self._services.wheel.now - self._since, who.address, who.agent)
 
     def _read_on(self) -> None:
         if not self._is_busy and not self._is_full and not self._transport.is_closing():

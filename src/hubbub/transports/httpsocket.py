@@ -5,7 +5,6 @@ Does not know routes, how an answer is written, nor what a message means.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -19,7 +18,8 @@ from hubbub.errors import (
     TOO_SLOW,
     Refusal,
 )
-from hubbub.session.doors import Opening
+from hubbub.logs import named
+from hubbub.session.doors import Line, Opening
 from hubbub.session.pusher import PusherSession
 from hubbub.transports import sockjs
 from hubbub.transports.absence import Absence
@@ -39,7 +39,7 @@ of that one request.
 _AT_ONCE: Final = 100
 """Messages of one request that are obeyed before anybody else has a turn: less than 1 ms."""
 
-_logger = logging.getLogger("hubbub.fallback")
+_logger = named("hubbub.fallback")
 
 
 class Receiver(Protocol):
@@ -61,6 +61,7 @@ class HttpSocket:
 
     __slots__ = (
         "_absence",
+        "_address",
         "_forget",
         "_heard_at",
         "_idle",
@@ -83,6 +84,8 @@ class HttpSocket:
 
     wire = sockjs.LINES
 
+    is_socket = False
+
     def __init__(
         self, services: Services, opening: Opening, absence: Absence, forget: Callable[["HttpSocket"], None]
     ) -> None:
@@ -102,6 +105,7 @@ class HttpSocket:
         self._is_pinged = False
         self._since = self._heard_at = self._said_at = services.wheel.now
         self.slot = 0
+        self._address = opening.address or ""
         self._session: PusherSession | None = None
         if opening.key:
             self._session = PusherSession(services.doors, self, opening)
@@ -129,10 +133,21 @@ class HttpSocket:
             self.close(TOO_SLOW(limit=limit))
         self._wake()
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be read by the client."""
+        return self._size
+
+    def look(self) -> Line:
+        """Tell what the connection is at this moment."""
+        return Line("HTTP fallback", self._address, self._size)
+
     def close(self, refusal: Refusal) -> None:
         """End soon; log the refusal's cause, if it has one. The client is told by the last line it gets."""
         if refusal.reason is INTERNAL and refusal.__cause__ is not None:
-            _logger.error("a connection is closed for a fault of ours", exc_info=refusal.__cause__)
+            _logger.error("A connection is closed for a fault of ours", exc_info=refusal.__cause__)
+        if self._session is not None:
+            self._session.part(refusal)
         asyncio.get_running_loop().call_soon(self._close, refusal)
 
     def resume(self) -> None:
@@ -201,6 +216,8 @@ class HttpSocket:
         """The client broke off a request. Both pusher-js and SockJS give up the session with one that waits."""
         if self._receiver is receiver:
             self._receiver = None
+            if self._session is not None and self._session not in self._services.doors.endings:
+                self._session.left(lambda _: "Closed by the client, which broke off its request")
             self._close(INTERRUPTED())
             self._be_absent()
 
@@ -208,6 +225,8 @@ class HttpSocket:
 
     def give_up(self) -> None:
         """End at once: another needs the place. A client that is on its way finds a new session, and begins anew."""
+        if self._session is not None:
+            self._session.part(INACTIVE())
         self._close(INACTIVE())
         self._end()
 

@@ -3,7 +3,10 @@
 import asyncio
 import re
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
+
+MOST_FIELDS: Final = 100
+"""Header fields of one request; `native.plain_post` and `plain_opening` leave any with more to a parser."""
 
 
 class Kind(Enum):
@@ -24,6 +27,10 @@ def origin_form(target: bytes) -> bytes:
 
 class Dispatcher(Protocol):
     """Decides whose the next request on a connection is."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether strangers may come to its port, for whom there are limits by address."""
 
     def kind(self, head: bytes) -> Kind | None:
         """Tell whose a request is that begins with these bytes; None while that is open."""

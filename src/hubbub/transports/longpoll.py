@@ -8,7 +8,6 @@ messages mean; that is the session's.
 import asyncio
 import base64
 import binascii
-import logging
 import secrets
 from http import HTTPStatus
 from typing import Final
@@ -19,17 +18,20 @@ from starlette.responses import Response
 
 from hubbub.errors import BAD_REQUEST, BODY_TOO_LARGE, INACTIVE, INTERNAL, METHOD, SHUTTING_DOWN, TOO_SLOW, Refusal
 from hubbub.hub.connection import Wire
+from hubbub.logs import named
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Encoding, Version
-from hubbub.session.doors import Opening
+from hubbub.session.doors import Line, Opening
 from hubbub.session.phoenix import PhoenixSession, Ticket, admit
+from hubbub.transports.claims import Claims
+from hubbub.transports.forwarding import Visit
 from hubbub.transports.services import Services
 
 PATH: Final = "/socket/longpoll"
 
 _LINES: Final = "application/x-ndjson"
 _encode = msgspec.json.Encoder().encode
-_logger = logging.getLogger("hubbub.longpoll")
+_logger = named("hubbub.longpoll")
 
 # Each frame is an element of the answer's list of messages, and ends in its comma. Until 1.2 phoenix.js takes objects,
 # from 1.3 on, which is V2, their texts.
@@ -47,7 +49,9 @@ class LongPoll:
 
     wire = _SILENT
 
-    def __init__(self, polls: "LongPolls", version: Version, ticket: Ticket) -> None:
+    is_socket = False
+
+    def __init__(self, polls: "LongPolls", version: Version, ticket: Ticket, token: str) -> None:
         self._polls = polls
         self._pending: list[bytes] = []
         self._size = 0
@@ -55,7 +59,7 @@ class LongPoll:
         self._idle: asyncio.Future[None] | None = None
         self._is_closed = False
         self.slot = 0
-        self.token = secrets.token_urlsafe(24)
+        self.token = token
         self._session: PhoenixSession | None = PhoenixSession(polls.services.doors, self, LONG_POLL[version], ticket)
         polls.services.wheel.watch(self, polls.services.settings.poll_timeout)
 
@@ -73,10 +77,21 @@ class LongPoll:
             self.close(TOO_SLOW(limit=limit))
         self._wake()
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be read by the client."""
+        return self._size
+
+    def look(self) -> Line:
+        """Tell what the connection is at this moment."""
+        return Line("long-poll", "", self._size)
+
     def close(self, refusal: Refusal) -> None:
         """End soon; log the refusal's cause, if it has one. The client learns of it by its next poll."""
         if refusal.reason is INTERNAL and refusal.__cause__ is not None:
-            _logger.error("a long-poll is closed for a fault of ours", exc_info=refusal.__cause__)
+            _logger.error("A long-poll is closed for a fault of ours", exc_info=refusal.__cause__)
+        if self._session is not None:
+            self._session.part(refusal)
         asyncio.get_running_loop().call_soon(self._close)
 
     def resume(self) -> None:
@@ -155,11 +170,15 @@ class LongPolls:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._by_token: dict[str, LongPoll] = {}
+        self.claims = Claims(services.doors.node, "phoenix", self._by_token)
+        """Which of all sessions are here."""
         self._is_stopping = False
 
     def forget(self, poll: LongPoll) -> None:
         """Let its token open nothing more."""
-        self._by_token.pop(poll.token, None)
+        self.services.addresses.end(poll.token)
+        if self._by_token.pop(poll.token, None) is not None:
+            self.claims.ended(poll.token)
 
     def shutdown(self) -> None:
         """The server stops: answer all who wait, so that they come back elsewhere, and let nobody else in."""
@@ -178,7 +197,32 @@ class LongPolls:
             case "OPTIONS":
                 return _preflight(request)
         refusal = METHOD(method=request.method, allow="GET, POST, OPTIONS")
+        self.services.doors.tally.refused("", refusal)
         return Response(refusal.message + "\n", refusal.status, {"Allow": "GET, POST, OPTIONS"}, "text/plain")
+
+    # What forwarding asks
+
+    def visit(self, request: Request) -> Visit | None:
+        """Tell which session a request is of."""
+        token = request.query_params.get("token")
+        if not token or request.method not in ("GET", "POST"):
+            return None
+        return Visit(token, waits=request.method == "GET")
+
+    def has(self, session: str) -> bool:
+        """Tell whether a session is here."""
+        return session in self._by_token
+
+    def send_away(self, session: str) -> None:
+        """Let a client begin anew."""
+        if (poll := self._by_token.get(session)) is not None:
+            poll.close(SHUTTING_DOWN())
+
+    def refused(self, _request: Request, refusal: Refusal) -> Response:
+        """Give the answer that tells of a refusal: to try again."""
+        return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR, "reason": refusal.message})
+
+    # Answering
 
     async def _open(self, request: Request) -> Response:
         query = dict(request.query_params)
@@ -186,17 +230,38 @@ class LongPolls:
             return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR, "reason": SHUTTING_DOWN().message})
         token = request.headers.get("x-phoenix-authtoken")
         origin = request.headers.get("origin")
-        opening = Opening(query.get("app_key", ""), query, request.url.scheme == "https", token, origin)
+        address = request.client.host if request.client is not None else None
+        opening = Opening(
+            query.get("app_key", ""),
+            query,
+            request.url.scheme == "https",
+            token,
+            origin,
+            address,
+            request.headers.get("user-agent"),
+        )
+        line, poll_token, addresses = (
+            Line("long-poll", address or "", 0),
+            secrets.token_urlsafe(24),
+            self.services.addresses,
+        )
         try:
-            version = phoenix.version(query.get("vsn"))
-            ticket = await admit(self.services.doors, opening)
+            addresses.check_session(poll_token, line.address)
         except Refusal as refusal:
+            self.services.doors.turned_away(opening, refusal, line)
+            return _answer({"status": HTTPStatus.INTERNAL_SERVER_ERROR, "reason": refusal.message})
+        try:
+            ticket = await admit(self.services.doors, opening, line)
+            version = phoenix.version(query.get("vsn"))
+        except Refusal as refusal:
+            addresses.end(poll_token)
             is_ours = refusal.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             # phoenix.js knows no other: 500 is to try again, 403 is to stay away.
             status = HTTPStatus.INTERNAL_SERVER_ERROR if is_ours else HTTPStatus.FORBIDDEN
             return _answer({"status": status, "reason": refusal.message})
-        poll = LongPoll(self, version, ticket)
+        poll = LongPoll(self, version, ticket, poll_token)
         self._by_token[poll.token] = poll
+        await self.claims.take(poll.token)
         return _answer({"status": HTTPStatus.GONE, "token": poll.token})
 
     async def _poll(self, request: Request, token: str) -> Response:
@@ -215,6 +280,7 @@ class LongPolls:
         try:
             await poll.receive(await self._bodies(request))
         except Refusal as refusal:
+            self.services.doors.tally.refused("", refusal)
             return _answer({"status": refusal.status, "reason": refusal.message})
         except ClientDisconnect:
             return _answer({"status": HTTPStatus.BAD_REQUEST})

@@ -4,8 +4,10 @@ Knows the query, the signature and its window of time. Does not know what the re
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote, unquote_plus
 
@@ -26,6 +28,7 @@ from hubbub.errors import (
 )
 from hubbub.native.pure import Sealed
 from hubbub.signing import body_md5, is_signature, request_text
+from hubbub.taps.incident import Particulars
 
 WINDOW: Final = 600
 """Seconds that a request's timestamp may be off."""
@@ -37,14 +40,18 @@ _SHOWN = 2048
 
 Pairs = list[tuple[str, str]]
 
+_TOLD: Final = re.compile(rb"\r\n(x-forwarded-for|user-agent):[ \t]*([^\r\n]*)", re.IGNORECASE)
+_LONGEST_AGENT: Final = 256
+
 
 class Request(msgspec.Struct):
-    """Method and target as they came, the whole body, the HTTP version ("1.0" or "1.1")."""
+    """Method and target as they came, the whole body, the HTTP version ("1.0" or "1.1"). `began` is set if timed."""
 
     method: bytes
     target: bytes
     body: bytes
     version: str = "1.1"
+    began: float = 0.0
 
     @property
     def path(self) -> str:
@@ -80,6 +87,35 @@ class Parameters:
         values = [value for name, value in self._pairs if name.lower().partition("[")[0] == key and "[" in name]
         return values or None
 
+
+class Forwarded(StrEnum):
+    """What became of a header in which a proxy tells of the client's own connection."""
+
+    MISSING = "missing"
+    IGNORED = "ignored"
+    """It came, but from nobody whose word counts."""
+    BELIEVED = "believed"
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who sent a request, as far as the server sees it. `agent` is the User-Agent.
+
+    `forwarded_for` and `forwarded_proto` are what became of X-Forwarded-For and X-Forwarded-Proto.
+    """
+
+    address: str = ""
+    agent: str = ""
+    is_secure: bool = False
+    forwarded_for: Forwarded = Forwarded.MISSING
+    forwarded_proto: Forwarded = Forwarded.MISSING
+
+    @property
+    def particulars(self) -> Particulars:
+        """What is noted of it when it is refused."""
+        return Particulars(address=self.address, client=self.agent)
+
+
+NOBODY: Final = Caller()
 
 NO_PARAMETERS: Final = Parameters([])
 """What a request says that has but what signs it."""
@@ -194,3 +230,27 @@ def _joined(pairs: Pairs) -> Pairs | None:
     if not lists or any(key.lower() in lists for key, _ in joined):
         return None
     return joined + [(name, ",".join(values)) for name, values in lists.items()]
+
+
+def header_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """Give what a header, by its name in lower case, says; of several the first; None without one."""
+    return next((value.decode("latin-1").strip() for given, value in headers if given.lower() == name), None)
+
+
+def header_in(headers: Iterable[tuple[bytes, bytes]], raw: bytes, name: bytes) -> str:
+    """Give a header of a request, of its headers or of all of it, `raw`, if that is there; empty without one."""
+    if not raw:
+        return header_of(headers, name) or ""
+    found = re.search(rb"\r\n" + name + rb":[ \t]*([^\r\n]*)", raw.partition(b"\r\n\r\n")[0], re.IGNORECASE)
+    return found[1].decode("latin-1").strip() if found is not None else ""
+
+
+def told_of(headers: Iterable[tuple[bytes, bytes]], raw: bytes) -> tuple[str, str]:
+    """Give X-Forwarded-For and User-Agent of a request, of its headers or of all of it, `raw`, if that is there."""
+    if raw:
+        headers = _TOLD.findall(raw.partition(b"\r\n\r\n")[0])
+    told: dict[bytes, list[str]] = {b"x-forwarded-for": [], b"user-agent": []}
+    for name, value in headers:
+        if (kept := told.get(name.lower())) is not None:
+            kept.append(value.decode("latin-1").strip())
+    return ", ".join(told[b"x-forwarded-for"]), " ".join(told[b"user-agent"])[:_LONGEST_AGENT]

@@ -13,16 +13,20 @@ from hubbub.errors import Refusal
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
 
+_A_SECOND: Final = 1
+"""In which all rates begin anew that do not say so themselves."""
+
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
 class Response(msgspec.Struct, frozen=True):
-    """Status, body and content type; `allow` names the methods that a 405 asks for."""
+    """Status, body and content type; `allow` names the methods that a 405 asks for, `retry` the seconds of a 429."""
 
     status: int
     body: bytes
     content_type: bytes = JSON
     allow: str = ""
+    retry: int | None = None
 
 
 EMPTY: Final = Response(200, b"{}")
@@ -33,7 +37,9 @@ ACCEPTED: Final = Response(202, b"{}")
 def refused(refusal: Refusal) -> Response:
     """Give a refusal as Pusher does: its text as plain text, ending in a newline."""
     body = refusal.message.encode("utf-8", "replace") + b"\n"
-    return Response(refusal.status, body, TEXT, str(refusal.facts.get("allow", "")))
+    wait = refusal.facts.get("seconds", _A_SECOND if refusal.status == HTTPStatus.TOO_MANY_REQUESTS else None)
+    retry = wait if isinstance(wait, int) else None
+    return Response(refusal.status, body, TEXT, str(refusal.facts.get("allow", "")), retry)
 
 
 def render(response: Response, *, keep_alive: bool = True, version: str = "1.1", has_body: bool = True) -> bytes:
@@ -48,6 +54,8 @@ def render(response: Response, *, keep_alive: bool = True, version: str = "1.1",
         connection = b""
     if response.allow:
         connection += b"Allow: %s\r\n" % response.allow.encode()
+    if response.retry is not None:
+        connection += b"Retry-After: %d\r\n" % response.retry
     body = response.body
     return b"".join(
         (

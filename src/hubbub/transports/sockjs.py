@@ -24,7 +24,7 @@ HEARTBEAT: Final = b"h\n"
 
 _PUSHER_PREFIX: Final = "/app/"
 _MOST_PARAMETERS: Final = 64
-_MOST_AT_ONCE: Final = 1000
+MOST_AT_ONCE: Final = 1000
 """Messages in one WebSocket message: they are obeyed at one go, in about 10 ms if they say nothing."""
 
 _FIRST: Final = re.compile(rb"(?:a.*\n)+|.*\n")
@@ -100,8 +100,8 @@ def websocket_messages(text: str, limit: int) -> list[str]:
     texts: str | list[str] = _read(text, limit, _text_or_texts)
     if isinstance(texts, str):
         return [texts]
-    if len(texts) > _MOST_AT_ONCE:
-        raise BAD_REQUEST(problem=f"more than {_MOST_AT_ONCE} messages in one")
+    if len(texts) > MOST_AT_ONCE:
+        raise BAD_REQUEST(problem=f"more than {MOST_AT_ONCE} messages in one")
     return texts
 
 

@@ -33,7 +33,10 @@ class SockJsWebSocket(WebSocket):
         self.wire = sockjs.WEBSOCKET if deflate is None else sockjs_wire(deflate)
         settings, doors = self._services.settings, self._services.doors
         self.write(answer + frame(sockjs.OPEN[:-1]))
-        opening = Opening("", {}, self._is_secure(request), origin=request.header("origin"))
+        opening = self._opening(request, "", {})
+        if self._services.addresses.counts_openings and (refusal := self._one_too_many(opening)) is not None:
+            self.close(refusal)
+            return
         self._session = _Unpacking(doors, self, opening, settings.head_timeout, settings.max_message_bytes)
 
     def _close(self, code: int, reason: str) -> None:
@@ -56,6 +59,7 @@ class _Unpacking(Newcomer):
         try:
             texts = sockjs.websocket_messages(message, self._limit)
         except Refusal as refusal:
+            self.refused(refusal)
             self._tell(refusal)
             return
         for text in texts:

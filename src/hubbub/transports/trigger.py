@@ -1,7 +1,7 @@
 """What an application asks to publish: the bodies of `/events` and `/batch_events`, read and checked.
 
-Knows shapes, limits and Pusher's words for what is wrong with them. Publishes nothing: a request is either wholly
-acceptable or wholly refused.
+Knows shapes, and Pusher's words for what is wrong with them; what may be in them `triggers` knows. Publishes nothing: a
+request is either wholly acceptable or wholly refused.
 """
 
 import re
@@ -11,36 +11,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Raw
 
-from hubbub.channels import check_name
-from hubbub.errors import (
-    BATCH_TOO_LARGE,
-    BODY_INVALID,
-    DATA_NOT_TEXT,
-    DATA_TOO_LARGE,
-    EVENT_NAME_EMPTY,
-    EVENT_NAME_RESERVED,
-    EVENT_NAME_TOO_LONG,
-    REQUIRED,
-    SOCKET_ID_INVALID,
-    TOO_MANY_CHANNELS,
-    WRONG_TYPE,
-    Refusal,
-)
+from hubbub.errors import BATCH_TOO_LARGE, BODY_INVALID, DATA_NOT_TEXT, REQUIRED, WRONG_TYPE, Refusal
 from hubbub.settings import AppSettings
 from hubbub.transports.request import NO_PARAMETERS, Parameters
-
-_SOCKET_ID: Final = re.compile(r"\d+\.\d+", re.ASCII)
-_SHOWN: Final = 256
-
-
-class Trigger(msgspec.Struct, frozen=True):
-    """One event for one or more channels; `exclude` is the socket that shall not get it, `info` what to answer."""
-
-    name: str
-    data: str
-    channels: tuple[str, ...]
-    exclude: str | None
-    info: frozenset[str]
+from hubbub.triggers import Trigger, checked
 
 
 class _Body(msgspec.Struct):
@@ -91,7 +65,7 @@ def trigger(body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
         if query is not NO_PARAMETERS:
             usual.socket_id = query.get("socket_id") if usual.socket_id is None else usual.socket_id
             usual.info = query.get("info") if usual.info is None else usual.info
-        return _checked(usual, usual.data, settings)
+        return checked(usual, usual.data, settings)
     given = _read(body, _body_decoder) if body else _Body()
     if given.channels is None and given.channel is None:
         given.channels, given.channel = query.list("channels"), query.get("channel")
@@ -99,7 +73,7 @@ def trigger(body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
     given.socket_id = query.get("socket_id") if given.socket_id is None else given.socket_id
     given.info = query.get("info") if given.info is None else given.info
     data = _text(given.data)
-    return _checked(given, query.get("data") if data is None else data, settings)
+    return checked(given, query.get("data") if data is None else data, settings)
 
 
 def raw_trigger(channel: str, body: bytes, query: Parameters, settings: AppSettings) -> Trigger:
@@ -108,7 +82,7 @@ def raw_trigger(channel: str, body: bytes, query: Parameters, settings: AppSetti
         data = body.decode()
     except UnicodeDecodeError:
         raise DATA_NOT_TEXT() from None
-    return _checked(_Body(name=query.get("name"), channel=channel, socket_id=query.get("socket_id")), data, settings)
+    return checked(_Body(name=query.get("name"), channel=channel, socket_id=query.get("socket_id")), data, settings)
 
 
 def batch(body: bytes, settings: AppSettings) -> list[Trigger]:
@@ -124,44 +98,8 @@ def batch(body: bytes, settings: AppSettings) -> list[Trigger]:
             raise REQUIRED(name="channel")
         event.channels = None
     return [
-        _checked(event, event.data if isinstance(event.data, str) else _text(event.data), settings) for event in events
+        checked(event, event.data if isinstance(event.data, str) else _text(event.data), settings) for event in events
     ]
-
-
-def attributes(info: str | None) -> frozenset[str]:
-    """Read the `info` parameter, names with commas between."""
-    return frozenset(filter(None, map(str.strip, info.split(",")))) if info else frozenset()
-
-
-def _checked(given: _Body | _Usual, data: str | None, settings: AppSettings) -> Trigger:
-    name = given.name
-    if name is None:
-        raise REQUIRED(name="name")
-    if data is None:
-        raise REQUIRED(name="data")
-    if given.channels is not None:
-        channels = tuple(given.channels if len(given.channels) == 1 else dict.fromkeys(given.channels))
-    elif given.channel is not None:
-        channels = (given.channel,)
-    else:
-        channels = ()
-    if not channels:
-        raise REQUIRED(name="channel")
-    if len(channels) > settings.max_channels_per_event:
-        raise TOO_MANY_CHANNELS(count=len(channels), limit=settings.max_channels_per_event)
-    for channel in channels:
-        check_name(channel, settings.max_channel_name_length)
-    if not name:
-        raise EVENT_NAME_EMPTY()
-    if len(name) > settings.max_event_name_length:
-        raise EVENT_NAME_TOO_LONG(length=len(name), limit=settings.max_event_name_length)
-    if name.startswith(("pusher:", "pusher_internal:")):
-        raise EVENT_NAME_RESERVED(event=name)
-    if len(data) > settings.max_event_bytes or (not data.isascii() and len(data.encode()) > settings.max_event_bytes):
-        raise DATA_TOO_LARGE(limit=settings.max_event_bytes)
-    if given.socket_id is not None and _SOCKET_ID.fullmatch(given.socket_id) is None:
-        raise SOCKET_ID_INVALID(socket_id=given.socket_id[:_SHOWN])
-    return Trigger(name, data, channels, given.socket_id, attributes(given.info))
 
 
 def _text(raw: Raw) -> str | None:

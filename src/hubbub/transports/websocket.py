@@ -5,7 +5,6 @@ Does not know what messages mean; that is the session's.
 """
 
 import asyncio
-import logging
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
@@ -16,22 +15,26 @@ from uvicorn.server import ServerState
 from hubbub import eager
 from hubbub.errors import (
     BINARY_UNSUPPORTED,
+    FRAME_INVALID,
     HEAD_TOO_LARGE,
     INACTIVE,
     INTERNAL,
+    MESSAGE_TOO_LARGE,
     PATH_NOT_FOUND,
     PONG_NOT_RECEIVED,
     REQUEST_TIMEOUT,
     SHUTTING_DOWN,
     TOO_SLOW,
+    TOO_TALKATIVE,
     Refusal,
 )
+from hubbub.logs import named
 from hubbub.messages import Refused
-from hubbub.native import Frames, Outlet
+from hubbub.native import Frames, Outlet, plain_opening
 from hubbub.native.pure_frames import CLOSE, FAILED, PING, PONG, Item
 from hubbub.protocols import phoenix
 from hubbub.protocols.phoenix import Version
-from hubbub.session.doors import Opening
+from hubbub.session.doors import Line, Opening
 from hubbub.session.phoenix import PhoenixSession, Ticket, admit
 from hubbub.session.pusher import PusherSession
 from hubbub.session.session import Session
@@ -44,9 +47,10 @@ from hubbub.transports.deflate import (
     pusher_wire,
 )
 from hubbub.transports.ending import hang_up
-from hubbub.transports.frames import PHOENIX, PUSHER, close_frame, control_frame
+from hubbub.transports.frames import PHOENIX, PUSHER, close_frame, control_frame, goodbye
 from hubbub.transports.handshake import Request, declining, parameters, switching, token_of
 from hubbub.transports.outlet import outlet
+from hubbub.transports.proxies import host_of
 from hubbub.transports.services import Services
 
 PUSHER_PREFIX: Final = "/app/"
@@ -59,7 +63,7 @@ _HEAD_END: Final = b"\r\n\r\n"
 _SHUT: Final = Outlet(asyncio.WriteTransport(), -1)
 _SHUT.shut()
 
-_logger = logging.getLogger("hubbub.websocket")
+_logger = named("hubbub.websocket")
 
 
 class Phase(Enum):
@@ -96,6 +100,8 @@ class WebSocket(asyncio.Protocol):
         "write",
     )
 
+    is_socket = True
+
     def __init__(self, services: Services, state: ServerState) -> None:
         self._services = services
         self._state = state
@@ -116,7 +122,10 @@ class WebSocket(asyncio.Protocol):
         """Wait for the request."""
         self._transport = transport
         self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn asks for `shutdown` alone
-        self._services.wheel.watch(self, self._services.settings.head_timeout)
+        services = self._services
+        services.wheel.watch(self, services.settings.head_timeout)
+        if services.addresses.counts_open:
+            services.arrive(transport)
 
     def data_received(self, data: bytes) -> None:
         """Read frames, or the request."""
@@ -129,6 +138,13 @@ class WebSocket(asyncio.Protocol):
             self._inflating.put(self._frames.feed(data))
             self._go_on()
             return
+        text = self._frames.text(data)
+        if text is not None and self._phase is _OPEN and (session := self._session) is not None:
+            # As most come: one message, whole, for which `feed` would give a list.
+            session.receive(text)
+            if session.is_busy and not self._transport.is_closing():
+                self._transport.pause_reading()
+            return
         for item in self._frames.feed(data):
             if type(item) is str and self._phase is _OPEN and self._session is not None:
                 self._session.receive(item)
@@ -139,6 +155,8 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The client sends no more: a WebSocket has no half-open state, so the transport closes."""
+        if self._phase is _OPEN:
+            self._lose()
         if self._phase is not _ENDED:
             self._end()
 
@@ -152,13 +170,22 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave everything."""
+        if self._phase is _OPEN:
+            self._lose()
         self._phase = _ENDED
         self._inflating = None
         self.write.shut()
         self._release()
+        if (addresses := self._services.addresses).counts_open:
+            addresses.leave(self._transport)
         if self._session is not None:
             self._session.end()
             self._session = None
+
+    def _lose(self) -> None:
+        """Note that the client is gone without a word, when nothing else has ended the connection."""
+        if self._session is not None:
+            self._session.lost()
 
     def _release(self) -> None:
         self._services.wheel.forget(self)
@@ -166,12 +193,24 @@ class WebSocket(asyncio.Protocol):
 
     # What the hub and the session call
 
+    @property
+    def queued(self) -> int:
+        """Bytes that wait to be read by the client."""
+        return self._transport.get_write_buffer_size()
+
+    def look(self) -> Line:
+        """Tell what the connection is at this moment."""
+        return Line("WebSocket", host_of(self._transport), self.queued)
+
     def close(self, refusal: Refusal) -> None:
         """Close soon with this refusal's code and text; log its cause, if it has one."""
         if refusal.reason is INTERNAL and refusal.__cause__ is not None:
-            _logger.error("a connection is closed for a fault of ours", exc_info=refusal.__cause__)
+            told = self._session.told() if self._session is not None else {}
+            _logger.error("A connection is closed for a fault of ours", **told, exc_info=refusal.__cause__)
         if self._phase is _OPEN:
             self._phase = _LEAVING
+            if self._session is not None:
+                self._session.part(refusal)
         asyncio.get_running_loop().call_soon(self._close, refusal.code or INTERNAL_CODE, refusal.message)
 
     def resume(self) -> None:
@@ -234,6 +273,18 @@ class WebSocket(asyncio.Protocol):
 
     def _open(self, head: bytes, rest: bytes) -> None:
         """Accept the upgrade, a Phoenix client's only when it is known that it may come in."""
+        settings = self._services.settings
+        if not settings.deflate and (read := plain_opening(head)) is not None:
+            # As nearly all are: a sixth of the time. Others are read below.
+            key, query, answer, origin, forwarded_proto, forwarded_for, agent = read
+            proxies = self._services.proxies
+            is_secure = proxies.is_secure(self._transport, forwarded_proto)
+            address = None if forwarded_for is None else proxies.client_of(self._transport, forwarded_for)
+            self._begin(settings.ping_after, None)
+            self._greet(Opening(key, query, is_secure, None, origin, address, agent), answer)
+            if rest:
+                self.data_received(rest)
+            return
         try:
             request = Request(head)
             agreed = self._agree(request)
@@ -248,7 +299,7 @@ class WebSocket(asyncio.Protocol):
             self._services.wheel.watch(self, self._services.settings.head_timeout)
             given = parameters(request.query)
             key, token = given.get("app_key", ""), token_of(request)
-            opening = Opening(key, given, self._is_secure(request), token, request.header("origin"))
+            opening = self._opening(request, key, given, token)
             eager.start(self._admit(opening, answer, deflate))
             if self._phase is _ADMISSION:
                 self._transport.pause_reading()
@@ -272,12 +323,30 @@ class WebSocket(asyncio.Protocol):
         if not request.path.startswith(PUSHER_PREFIX) or not key or "/" in key:
             # An HTTP error would look like a network fault to clients, which would come back for ever.
             refusal = PATH_NOT_FOUND()
-            self.write(answer + self.wire.pack(Refused(refusal.code, refusal.message)))
-            self.close(refusal)
+            self._services.refused(refusal)
+            self._send_away(refusal, answer)
             return
-        opening = Opening(
-            unquote(key), parameters(request.query), self._is_secure(request), origin=request.header("origin")
-        )
+        self._greet(self._opening(request, unquote(key), parameters(request.query)), answer)
+
+    def _send_away(self, refusal: Refusal, answer: bytes) -> None:
+        """Say why nobody comes in, once the connection is open."""
+        self.write(answer + self.wire.pack(Refused(refusal.code, refusal.message)))
+        self.close(refusal)
+
+    def _one_too_many(self, opening: Opening) -> Refusal | None:
+        """Give why a client of this address may not come in at this moment, if so; that is counted and noted."""
+        services = self._services
+        try:
+            services.addresses.check_opening(self._transport, opening.address or host_of(self._transport))
+        except Refusal as refusal:
+            services.doors.turned_away(opening, refusal, self.look())
+            return refusal
+        return None
+
+    def _greet(self, opening: Opening, answer: bytes) -> None:
+        if self._services.addresses.counts_openings and (refusal := self._one_too_many(opening)) is not None:
+            self._send_away(refusal, answer)
+            return
         self._session = session = PusherSession(self._services.doors, self, opening)
         # The welcome, if it can be said at once, goes out with the answer: a second send would cost 8 us.
         write, said = self.write, [answer]
@@ -292,24 +361,37 @@ class WebSocket(asyncio.Protocol):
         settings = self._services.settings
         self._phase = _OPEN
         self.write = outlet(self._transport)
-        self._frames = Frames(settings.max_message_bytes, deflate is not None)
+        self._frames = Frames(settings.max_message_bytes, deflate is not None, settings.messages_per_second)
         if deflate is not None:
             self._inflating = Inflating(settings.max_message_bytes)
         self._transport.set_write_buffer_limits(high=settings.max_backlog_bytes, low=0)
         self._services.wheel.watch(self, silence)
 
-    def _is_secure(self, request: Request) -> bool:
-        return self._services.proxies.is_secure(self._transport, request.header("x-forwarded-proto"))
+    def _opening(self, request: Request, key: str, query: dict[str, str], token: str | None = None) -> Opening:
+        proxies, forwarded_for = self._services.proxies, request.header("x-forwarded-for")
+        return Opening(
+            key,
+            query,
+            proxies.is_secure(self._transport, request.header("x-forwarded-proto")),
+            token,
+            request.header("origin"),
+            None if forwarded_for is None else proxies.client_of(self._transport, forwarded_for),
+            request.header("user-agent"),
+        )
 
     async def _admit(self, opening: Opening, answer: bytes, deflate: Deflate | None) -> None:
         """Let a Phoenix client in, or answer 403 as Phoenix does: its clients know no close codes."""
+        if self._services.addresses.counts_openings and (refusal := self._one_too_many(opening)) is not None:
+            self._decline(refusal, refusal.status)
+            return
         try:
+            ticket = await admit(self._services.doors, opening, self.look())
             version = phoenix.version(opening.query.get("vsn"))
-            ticket = await admit(self._services.doors, opening)
         except Refusal as refusal:
             self._turn_away(refusal)
         except Exception:
-            _logger.exception("a client could not be let in")
+            _logger.exception("A client could not be let in")
+            self._services.refused(INTERNAL)
             self._turn_away(INTERNAL())
         else:
             self._let_in(version, ticket, answer, deflate)
@@ -332,8 +414,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _decline(self, refusal: Refusal, status: int | None = None) -> None:
-        """Answer in HTTP why this does not become a WebSocket, and hang up."""
+        """Answer in HTTP why this does not become a WebSocket, and hang up. With a `status` it has been counted."""
         self._early = None
+        if status is None:
+            self._services.refused(refusal)
         self._transport.write(declining(refusal, status))
         self._end()
 
@@ -350,6 +434,7 @@ class WebSocket(asyncio.Protocol):
                     self._session.receive(item)
                 else:
                     refusal = BINARY_UNSUPPORTED()
+                    self._session.refused(refusal)
                     self.write(self.wire.pack(Refused(refusal.code, refusal.message)))
 
     def _go_on(self) -> None:
@@ -364,6 +449,8 @@ class WebSocket(asyncio.Protocol):
                     if self._is_busy:
                         break
             except Refusal as refusal:
+                if self._session is not None:
+                    self._session.part(refusal)
                 self._say(close_frame(refusal.code or INTERNAL_CODE, refusal.message))
                 self._end()
                 return
@@ -386,8 +473,22 @@ class WebSocket(asyncio.Protocol):
         elif number in (CLOSE, FAILED):
             # RFC 6455, 5.5.1: "the endpoint typically echos the status code it received"; what failed has its own. The
             # server is who ends the connection then (7.1.1).
+            if self._phase is _OPEN and self._session is not None:
+                if number == FAILED:
+                    self._session.part(self._failure(payload))
+                else:
+                    self._session.left(goodbye, payload)
             self._say(control_frame(CLOSE, payload))
             self._end()
+
+    def _failure(self, payload: bytes) -> Refusal:
+        """Give the refusal that stands for a frame that broke the rules."""
+        code, text = int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
+        if code == MESSAGE_TOO_LARGE.code:
+            return MESSAGE_TOO_LARGE(limit=self._services.settings.max_message_bytes)
+        if code == TOO_TALKATIVE.code:
+            return TOO_TALKATIVE(limit=self._services.settings.messages_per_second)
+        return FRAME_INVALID(problem=text)
 
     # Writing and closing
 

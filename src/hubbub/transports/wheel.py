@@ -5,11 +5,15 @@ notes the wheel's time; when its turn comes it looks whether it is really due.
 """
 
 import asyncio
-import logging
 import math
+import time
+from collections.abc import Callable
 from typing import Protocol
 
-logger = logging.getLogger("hubbub.wheel")
+from hubbub.durations import Durations
+from hubbub.logs import named
+
+logger = named("hubbub.wheel")
 
 TICK = 0.25
 """Seconds between two turns. A deadline is never kept early, and up to two turns late."""
@@ -35,11 +39,16 @@ class _Turn:
 
 
 class Wheel:
-    """Calls `on_due` of what is watched, not before its deadline."""
+    """Calls `on_due` of what is watched, not before its deadline, and `ticked` with each tick."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ticked: Callable[[], object] = lambda: None) -> None:
         self._loop = loop
+        self._ticked = ticked
+        self._expected = 0.0
+        self.lags = Durations()
+        """How late ticks were: all else had to wait as long."""
         self._turns: dict[int, _Turn] = {}
+        self._next: dict[float, _Turn] = {}  # those looked for since the last tick, by how far off they are
         self._turn = math.floor(loop.time() / TICK)
         self._timer: asyncio.TimerHandle | None = None
         self.now = loop.time()
@@ -47,6 +56,7 @@ class Wheel:
 
     def start(self) -> None:
         """Begin to turn."""
+        self._expected = time.perf_counter() + TICK
         self._timer = self._loop.call_later(TICK, self._tick)
 
     def stop(self) -> None:
@@ -56,11 +66,11 @@ class Wheel:
 
     def watch(self, due: Due, seconds: float) -> None:
         """Call `due.on_due()` in so many seconds, in place of any deadline it had."""
-        self.forget(due)
-        number = max(math.ceil((self.now + seconds) / TICK), self._turn) + 1
-        turn = self._turns.get(number)
+        if due.slot:
+            self.forget(due)
+        turn = self._next.get(seconds)
         if turn is None:
-            turn = self._turns[number] = _Turn(number)
+            turn = self._next[seconds] = self._turn_in(seconds)
         due.slot = turn.number  # the same object for all: 32 bytes each
         turn.waiting[due] = None
 
@@ -70,9 +80,21 @@ class Wheel:
             del turn.waiting[due]
         due.slot = 0
 
+    def _turn_in(self, seconds: float) -> _Turn:
+        number = max(math.ceil((self.now + seconds) / TICK), self._turn) + 1
+        turn = self._turns.get(number)
+        if turn is None:
+            turn = self._turns[number] = _Turn(number)
+        return turn
+
     def _tick(self) -> None:
+        now = time.perf_counter()
+        self.lags.took(max(now - self._expected, 0.0))
+        self._expected = now + TICK
+        self._ticked()
         self._timer = self._loop.call_later(TICK, self._tick)
         self.now = self._loop.time()
+        self._next = {}
         last = math.floor(self.now / TICK)
         while self._turn < last:
             self._turn += 1

@@ -6,21 +6,33 @@ delivery, other channels go on. Does not know HTTP, nor where events come from.
 
 import asyncio
 import heapq
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from hubbub.errors import Refusal
+from hubbub.logs import named
 from hubbub.settings import Settings
+from hubbub.taps.sights import Kind, Sight, sight
+from hubbub.taps.taps import Taps
 from hubbub.webhooks.backoff import next_try
 from hubbub.webhooks.line import Line
 from hubbub.webhooks.parcel import MOST_CHARACTERS, MOST_EVENTS, Parcel, is_late, kept, make, renewed
 from hubbub.webhooks.post import Outcome, Post
 from hubbub.webhooks.scribe import Scribe
-from hubbub.webhooks.seam import Attempt, Delivery, Endpoint, Hooked, Outbox, State, Waiting
+from hubbub.webhooks.seam import (
+    Attempt,
+    Delivery,
+    Endpoint,
+    Hooked,
+    Outbox,
+    State,
+    SupersededError,
+    Tracer,
+    Waiting,
+)
 from hubbub.webhooks.tally import Tally
 
 PAGE: Final = 1000
@@ -48,17 +60,26 @@ ANSWER_SECONDS: Final = 1.0
 
 STOP_SECONDS: Final = 5.0
 
-logger = logging.getLogger("hubbub.webhooks")
+LEAD_SECONDS: Final = 0.25
+"""Between two looks at whether this node may go on, while it may not."""
+
+logger = named("hubbub.webhooks")
 
 
 class Office(msgspec.Struct, frozen=True):
-    """What all couriers work with. `ledger` is where attempts are written down."""
+    """What all couriers work with. `ledger` is where attempts are written down.
+
+    `leads` tells whether this node may send: nothing is made or begun while it may not.
+    """
 
     outbox: Outbox
     post: Post
     ledger: Scribe[Attempt]
     tally: Tally
     settings: Settings
+    leads: Callable[[], bool]
+    taps: Taps
+    tracer: Tracer | None = None
 
 
 async def renew(office: Office, pending: Sequence[Delivery], hooked: Mapping[str, Hooked]) -> Sequence[Delivery]:
@@ -74,15 +95,27 @@ async def renew(office: Office, pending: Sequence[Delivery], hooked: Mapping[str
     }
     await office.outbox.renew(list(late.values()))
     if late:
-        logger.warning("Deliveries that no server tried in time: %d, sent with a new time", len(late))
+        logger.warning("Deliveries that no server tried in time are sent with a new time", deliveries=len(late))
     return [late.get(one.id, one) for one in pending]
 
 
 class Courier:
-    """Delivers to one endpoint. `start` it, `wake` it when events were accepted, `stop` it."""
+    """Delivers to one endpoint. `start` it, `wake` it when events were accepted, `stop` it.
 
-    def __init__(self, office: Office, hooked: Hooked, endpoint: Endpoint) -> None:
+    By `token` it makes deliveries; when it cannot any more, for another node does, `superseded` is called.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        hooked: Hooked,
+        endpoint: Endpoint,
+        token: int | None = None,
+        superseded: Callable[[], None] = lambda: None,
+    ) -> None:
         self._office = office
+        self._token = token
+        self._superseded = superseded
         self._hooked = hooked
         self._endpoint = endpoint
         self._line = Line()
@@ -133,6 +166,27 @@ class Courier:
         self.waiting += events
         self.look()
 
+    def count(self, waiting: int) -> None:
+        """Be told how many events are in the outbox, by who has just looked; other nodes may have put them there."""
+        self.waiting = max(waiting, len(self._line))
+        if waiting:
+            self.look()
+
+    @property
+    def unfinished(self) -> int:
+        """How many deliveries were begun, and neither taken nor given up."""
+        return len(self._unfinished)
+
+    @property
+    def requests(self) -> int:
+        """How many of them are at the endpoint at this moment."""
+        return len(self._requests)
+
+    @property
+    def failures(self) -> int:
+        """How many requests in a row it did not take; from DEAD_AFTER on it is taken for dead."""
+        return self._failures
+
     def look(self) -> None:
         """Look for events in the outbox that somebody else has put there."""
         self._is_read_out = False
@@ -166,12 +220,20 @@ class Courier:
                     await self._work()
                 except Refusal:
                     self._lose_track()
+                except SupersededError:
+                    self._superseded()
+                    self._lose_track()
                 except Exception:
-                    logger.exception("The courier of webhook %d failed, and goes on", self._endpoint.id)
+                    logger.exception("A courier failed, and goes on", **self._named)
                     self._lose_track()
             alarm = loop.call_at(self._next_time(), self._awake.set)
             await self._awake.wait()
             alarm.cancel()
+
+    @property
+    def _named(self) -> dict[str, object]:
+        """What lines of the log say of it."""
+        return {"webhook": self._endpoint.id, "app_id": self._hooked.app_id}
 
     def _lose_track(self) -> None:
         self._is_lost = True
@@ -181,14 +243,14 @@ class Courier:
         """Read what waits, and make deliveries of it as long as there is room for requests."""
         if self._is_lost:
             await self._find_again()
-        while not self._is_stopping:
+        while not self._is_stopping and self._office.leads():
             await self._read()
-            if not await self._make():
+            if not self._office.leads() or not await self._make():
                 return
 
     def _next_time(self) -> float:
         """Give when to look again, if nothing wakes the courier before."""
-        times = [asyncio.get_running_loop().time() + 60.0]
+        times = [asyncio.get_running_loop().time() + (60.0 if self._office.leads() else LEAD_SECONDS)]
         if self._is_lost:
             times.append(self._store_at)
         if self._probe_at is not None:
@@ -238,7 +300,7 @@ class Courier:
         self._made_at = asyncio.get_running_loop().time()
         new = [make(self._hooked, self._endpoint.id, events) for events in batches]
         try:
-            ids = await self._office.outbox.make(new)
+            ids = await self._office.outbox.make(new, self._token)
         except BaseException:
             for one in new:
                 self._line.free(one.channels)
@@ -246,7 +308,13 @@ class Courier:
         for delivery_id, one in zip(ids, new, strict=True):
             self.waiting = max(self.waiting - len(one.event_ids), 0)
             self._line.free(one.channels)
-            self._take_up(kept(one, delivery_id))
+            if delivery_id is not None:
+                self._take_up(kept(one, delivery_id))
+        if None in ids:
+            # By a server without the engine, if the endpoint is still there.
+            logger.warning("Events were taken by somebody else, and are looked for", **self._named)
+            self._lose_track()
+            return False
         return True
 
     def _compose(self) -> list[list[Waiting]]:
@@ -285,21 +353,23 @@ class Courier:
         """Begin the requests that are due, as many as may be, and be here again for the next."""
         loop = asyncio.get_running_loop()
         most = self._office.settings.webhook_concurrency
-        while not self._is_stopping and self._due and self._due[0][0] <= loop.time() and len(self._requests) < most:
+        may_begin = not self._is_stopping and self._office.leads()
+        while may_begin and self._due and self._due[0][0] <= loop.time() and len(self._requests) < most:
             _, delivery_id = heapq.heappop(self._due)
             self._requests.add(asyncio.create_task(self._try(self._unfinished[delivery_id])))
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if not self._is_stopping and self._due and len(self._requests) < most:
-            self._alarm = loop.call_at(self._due[0][0], self._go)
+            at = self._due[0][0] if may_begin else max(self._due[0][0], loop.time() + LEAD_SECONDS)
+            self._alarm = loop.call_at(at, self._go)
 
     async def _try(self, parcel: Parcel) -> None:
         at = datetime.now(UTC)
         try:
-            outcome = await self._office.post.send(self._endpoint, parcel.delivery)
+            outcome = await self._send(parcel.delivery)
         except Exception:
-            logger.exception("A request to webhook %d failed in an unknown way", self._endpoint.id)
+            logger.exception("A request to a webhook failed in an unknown way", **self._named)
             outcome = Outcome(0, problem="unknown")
         finally:
             task = asyncio.current_task()
@@ -313,6 +383,9 @@ class Courier:
         if again is None:
             state = State.DELIVERED if outcome.is_success else State.FAILED
         self._count(parcel, outcome, state)
+        if self._office.taps.watched:
+            kind = Kind.WEBHOOK_SENT if outcome.is_success else Kind.WEBHOOK_FAILED
+            self._office.taps.see(self._hooked.app_id, kind, lambda: self._seen(kind, parcel, outcome))
         sheet = self._office.ledger.put(
             Attempt(
                 delivery_id=parcel.delivery.id,
@@ -332,6 +405,26 @@ class Courier:
         self._go()
         self._awake.set()
 
+    async def _send(self, delivery: Delivery) -> Outcome:
+        post, tracer = self._office.post, self._office.tracer
+        if tracer is None or not delivery.traces:
+            return await post.send(self._endpoint, delivery)
+        with tracer.sending(delivery, self._endpoint.id, delivery.traces) as sending:
+            outcome = await post.send(self._endpoint, delivery, sending.headers)
+            sending.ended(outcome.status, outcome.problem)
+        return outcome
+
+    def _seen(self, kind: Kind, parcel: Parcel, outcome: Outcome) -> Sight:
+        delivery = parcel.delivery
+        what = outcome.problem or f"status {outcome.status}"
+        return sight(
+            kind,
+            channel=", ".join(delivery.channels),
+            data=delivery.body,
+            text=f"webhook {self._endpoint.id}, delivery {delivery.id}: {what}, after {outcome.duration_ms} ms",
+            code=outcome.status,
+        )
+
     def _finish(self, parcel: Parcel) -> None:
         del self._unfinished[parcel.delivery.id]
         if self._finished is not None:
@@ -341,24 +434,31 @@ class Courier:
         self._awake.set()
 
     def _count(self, parcel: Parcel, outcome: Outcome, state: State) -> None:
-        tally, place = self._office.tally, (self._endpoint.id, self._hooked.app_id)
+        tally = self._office.tally
+        tally.durations.took(outcome.duration_ms / 1000)
         if outcome.is_success:
             tally.delivered += 1
+            tally.taken_of[self._hooked.app_id] += 1
             if self._failures:
-                logger.info("Webhook %d of application %s takes deliveries again", *place)
+                logger.info("A webhook takes deliveries again", **self._named)
             self._failures = 0
             return
         tally.failed_attempts += 1
         why = outcome.problem or f"status {outcome.status}"
         if not self._failures:
             logger.warning(
-                "Webhook %d of application %s did not take delivery %d: %s; see `hubbub webhook show %d`",
-                *(*place, parcel.delivery.id, why, parcel.delivery.id),
+                "A webhook did not take a delivery: see `hubbub webhook show`",
+                **self._named,
+                delivery=parcel.delivery.id,
+                reason=why,
             )
         self._failures += 1
         if state is State.FAILED:
             tally.failed += 1
+            tally.failed_of[self._hooked.app_id] += 1
             logger.warning(
-                "Delivery %d to webhook %d of application %s has failed: %s; see `hubbub webhook show %d`",
-                *(parcel.delivery.id, *place, why, parcel.delivery.id),
+                "A delivery has failed: see `hubbub webhook show`",
+                **self._named,
+                delivery=parcel.delivery.id,
+                reason=why,
             )

@@ -40,6 +40,7 @@ def make(hooked: Hooked, endpoint_id: int, events: list[Waiting]) -> NewDelivery
         key=hooked.pair.key,
         signature=sign(hooked.pair.secret, body),
         event_ids=tuple(event.id for event in events),
+        traces=tuple(event.trace for event in events if event.trace),
     )
 
 
@@ -69,4 +70,5 @@ def kept(new: NewDelivery, delivery_id: int) -> Delivery:
         body=new.body,
         key=new.key,
         signature=new.signature,
+        traces=new.traces,
     )

@@ -7,6 +7,7 @@ kept for the next but open connections. Does not know when or how often a reques
 import asyncio
 import os
 import ssl
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,6 +36,9 @@ RESERVED: Final = frozenset(
     }
 )
 """Headers that say how the request is transmitted, and Pusher's: no endpoint may choose them."""
+
+
+NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -87,15 +91,18 @@ class Post:
             await self._client.close()
         self._system.close()
 
-    async def send(self, endpoint: Endpoint, delivery: Delivery) -> Outcome:
-        """Try a delivery once. Does not raise for anything that an endpoint, its name or its URL may bring about."""
+    async def send(self, endpoint: Endpoint, delivery: Delivery, more: Mapping[str, str] = NO_HEADERS) -> Outcome:
+        """Try a delivery once, with some headers `more`.
+
+        Does not raise for anything that an endpoint, its name or its URL may bring about.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         ASKER.set(delivery.app_id)
         status, problem, answer = None, "", ""
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._request(endpoint, delivery)
+                response = await self._request(endpoint, delivery, more)
             status = response.status
             answer = await self._begin_to_read(response)
             if 300 <= status < 400:
@@ -106,12 +113,14 @@ class Post:
             problem = _problem(error)
         return Outcome(round((loop.time() - began) * 1000), status, problem, answer)
 
-    async def _request(self, endpoint: Endpoint, delivery: Delivery) -> aiohttp.ClientResponse:
+    async def _request(self, endpoint: Endpoint, delivery: Delivery, more: Mapping[str, str]) -> aiohttp.ClientResponse:
         assert self._client is not None, "not opened"
-        own = {name: value for name, value in endpoint.headers.items() if name.lower() not in RESERVED}
+        taken = RESERVED.union(more)
+        own = {name: value for name, value in endpoint.headers.items() if name.lower() not in taken}
         headers = {
             **({} if any(name.lower() == "user-agent" for name in own) else {"User-Agent": USER_AGENT}),
             **own,
+            **more,
             "Content-Type": "application/json",
             "X-Pusher-Key": delivery.key,
             "X-Pusher-Signature": delivery.signature,

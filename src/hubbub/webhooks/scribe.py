@@ -5,12 +5,12 @@ know what is written, nor how much of it may be kept.
 """
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 from hubbub.errors import Refusal
+from hubbub.logs import named
 
 MOST: Final = 1000
 """Pieces in one transaction."""
@@ -22,7 +22,7 @@ RETRY_SECONDS: Final = 0.5
 
 T = TypeVar("T")
 
-logger = logging.getLogger("hubbub.webhooks")
+logger = named("hubbub.webhooks")
 
 
 class Sheet(Generic[T]):
@@ -90,7 +90,11 @@ class Scribe(Generic[T]):
         for sheet in self._sheets:
             sheet.answer()
         if self._count:
-            logger.error("The database is away: %d %s were not written down before the end", self._count, self._what)
+            logger.error(
+                "The database is away: what waited was not written down before the end",
+                what=self._what,
+                count=self._count,
+            )
 
     def put(self, piece: T) -> Sheet[T]:
         """Put a piece down behind the others."""
@@ -130,11 +134,11 @@ class Scribe(Generic[T]):
             try:
                 await self._patiently(pieces)
             except Refusal:
-                self._do_without(f"The database is away: {self._what} are kept in memory")
+                self._do_without("The database is away: what comes is kept in memory")
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:
                 if len(pieces) == 1:
-                    logger.exception("One of %s cannot be written down", self._what)
+                    logger.exception("Something cannot be written down, and is lost", what=self._what)
                     self.lost += 1
                     return
                 break
@@ -150,7 +154,7 @@ class Scribe(Generic[T]):
         try:
             done, _ = await asyncio.wait({writing}, timeout=PATIENCE)
             if not done:
-                self._do_without(f"The database does not answer: {self._what} are kept in memory")
+                self._do_without("The database does not answer: what comes is kept in memory")
                 await asyncio.wait({writing})
         except asyncio.CancelledError:
             writing.cancel()
@@ -162,6 +166,6 @@ class Scribe(Generic[T]):
         """Let nobody wait until the database is back."""
         if not self._is_away:
             self._is_away = True
-            logger.warning("%s", why)
+            logger.warning(why, what=self._what)
         for sheet in self._sheets:
             sheet.answer()

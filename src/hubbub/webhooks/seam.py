@@ -8,6 +8,7 @@ the id DECLARED. Each question raises the refusal STORE_UNAVAILABLE while the st
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import Enum
 from typing import Final, Protocol
@@ -15,6 +16,13 @@ from typing import Final, Protocol
 import msgspec
 
 from hubbub.apps import KeyPair
+from hubbub.messages import Member
+
+ROLE: Final = "webhooks"
+"""What one node at a time has, by the cluster's word: it makes deliveries and sends them."""
+
+NEWS: Final = "webhooks"
+"""What nodes announce to it: of an application's id, that events of it wait; of "", that nodes came or went."""
 
 KINDS: Final = (
     "channel_occupied",
@@ -75,9 +83,13 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What is written down in one piece: an event for some endpoints, and what it begins or ends.
+    """What is written down in one piece: an event for some endpoints, and what it begins, leaves or ends: one of them.
 
-    `event` is the JSON object that receivers will see, by itself; `endpoints` are ids.
+    `event` is the JSON object that receivers will see, by itself; `endpoints` are ids. Without a `version` it is
+    written down whatever stands, for who is alone knows that. With one, which is not 0, what stands has a say: what
+    begins gets the version, and there is an event only if it did not stand; what is left gets it, if it stands; what
+    ends does so, and there is an event, only if it stands by this version. `trace` is the mark by which the event's
+    delivery continues a trace, if it is traced.
     """
 
     app_id: str
@@ -86,6 +98,9 @@ class Note(msgspec.Struct, frozen=True):
     endpoints: tuple[int, ...]
     begins: Standing | None = None
     ends: Standing | None = None
+    leaves: Standing | None = None
+    version: int | None = None
+    trace: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -96,6 +111,7 @@ class Waiting(msgspec.Struct, frozen=True):
     endpoint_id: int
     channel: str
     event: str
+    trace: str = ""
 
 
 class State(Enum):
@@ -110,7 +126,8 @@ class Delivery(msgspec.Struct, frozen=True):
     """One request to one endpoint: `time_ms` (in milliseconds since 1970), body, key and signature stay as they are.
 
     Only what was pending while nobody could try it, until receivers would refuse its time, is renewed. `channels` are
-    those of its events; `attempts` is how often it was tried.
+    those of its events; `attempts` is how often it was tried. `traces` are marks of its events; they are not kept, so
+    that one that is taken up after a restart has none.
     """
 
     id: int
@@ -122,6 +139,7 @@ class Delivery(msgspec.Struct, frozen=True):
     key: str
     signature: str
     attempts: int = 0
+    traces: tuple[str, ...] = ()
 
 
 class NewDelivery(msgspec.Struct, frozen=True):
@@ -135,6 +153,7 @@ class NewDelivery(msgspec.Struct, frozen=True):
     key: str
     signature: str
     event_ids: tuple[int, ...]
+    traces: tuple[str, ...] = ()
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -152,14 +171,41 @@ class Attempt(msgspec.Struct, frozen=True):
     answer: str = ""
 
 
+class Sending(Protocol):
+    """One try of a delivery that is traced."""
+
+    headers: Mapping[str, str]
+    """What the request has besides, so that whoever takes it continues the trace."""
+
+    def ended(self, status: int | None, problem: str) -> None:
+        """Note what came of it."""
+
+
+class Tracer(Protocol):
+    """What traces deliveries."""
+
+    def mark(self) -> str:
+        """Give the mark of what happens at this moment; "" if that is not traced."""
+
+    def sending(self, delivery: Delivery, endpoint_id: int, marks: Sequence[str]) -> AbstractContextManager[Sending]:
+        """Try a delivery, at least one of whose events has a mark, inside of this."""
+
+
+class SupersededError(Exception):
+    """Another node makes deliveries by now."""
+
+
 class Outbox(Protocol):
     """Where webhooks are kept. Each call is one transaction, and safe beside other processes."""
 
     async def hooked(self, app_id: str | None = None) -> Sequence[Hooked]:
         """Give the applications with endpoints, not archived, with an active key; or that one, if it is such."""
 
-    async def accept(self, notes: Sequence[Note]) -> None:
-        """Write down events, in this order, and what they begin and end. To begin or end twice changes nothing."""
+    async def accept(self, notes: Sequence[Note]) -> Mapping[Standing, int]:
+        """Write down events, in this order, and what they begin, leave and end. To begin or end twice changes nothing.
+
+        Gives what was to end by a version and stands by another, with that.
+        """
 
     async def waiting(
         self, after: int, limit: int, app_id: str | None = None, endpoint_id: int | None = None
@@ -175,17 +221,34 @@ class Outbox(Protocol):
     async def pending(self) -> Sequence[Delivery]:
         """Give all deliveries that are neither delivered nor failed, by id."""
 
-    async def make(self, deliveries: Sequence[NewDelivery]) -> Sequence[int]:
-        """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order."""
+    async def lead(self, token: int) -> None:
+        """Let nobody make deliveries from now on, among several nodes, but who has this token."""
+
+    async def make(self, deliveries: Sequence[NewDelivery], token: int | None = None) -> Sequence[int | None]:
+        """Keep deliveries, take their events out of the outbox, and give the deliveries' ids, in this order.
+
+        None for one of which an event is no longer there: somebody else has made a delivery of it, or discarded it.
+        Raises SupersededError, having changed nothing, if somebody has led by another token since. A node that is alone
+        has none.
+        """
 
     async def renew(self, deliveries: Sequence[Delivery]) -> None:
         """Keep the time, body, key and signature that these deliveries have now. Those not pending stay as they are."""
 
     async def attempted(self, attempts: Sequence[Attempt]) -> None:
-        """Keep attempts, and the state each left its delivery in."""
+        """Keep attempts, and the state each left its delivery in; what is delivered stays so."""
 
     async def standing(self) -> Sequence[Standing]:
         """Give what endpoints were told has begun, and not that it ended."""
+
+    async def versions(self, app_id: str) -> Mapping[Standing, int]:
+        """Give what stands of an application, each with its version."""
+
+    async def stood(self) -> Sequence[str]:
+        """Give the ids of the applications of which anything stands."""
+
+    async def forget(self, app_id: str) -> None:
+        """Let nothing of an application stand."""
 
     async def discard(self, app_id: str, endpoint_id: int) -> int:
         """Forget the events and pending deliveries of an endpoint that is there no more, and give how many.
@@ -196,3 +259,43 @@ class Outbox(Protocol):
 
     async def prune(self, before: datetime) -> None:
         """Forget deliveries, delivered or failed, that were made before a time, with their attempts."""
+
+
+class Gapped(Protocol):
+    """Something that knows how often the cluster could not be reached."""
+
+    @property
+    def gaps(self) -> int:
+        """How many gaps have ended."""
+
+
+class Cluster(Protocol):
+    """What webhooks of one node among several ask of the cluster: of `hubbub.engine.seam.Engine`, which says more.
+
+    What waits raises STORE_UNAVAILABLE while the cluster cannot be reached.
+    """
+
+    is_alone: bool
+
+    @property
+    def away(self) -> float | None:
+        """For how many seconds the cluster has not been reached; None while all is well."""
+
+    @property
+    def membership(self) -> Gapped:
+        """How often it was not."""
+
+    def leads(self, role: str) -> bool:
+        """Tell whether this node has a role; False also when that cannot be known."""
+
+    async def announce(self, news: str, subject: str = "") -> None:
+        """Let all other nodes hear something."""
+
+    async def occupied(self, app_id: str, channels: Sequence[str]) -> list[bool]:
+        """Tell of each channel whether anyone in the cluster subscribes to it."""
+
+    async def channels(self, app_id: str, prefix: str) -> list[str]:
+        """Name the occupied channels whose names begin with `prefix`."""
+
+    async def members(self, app_id: str, channel: str) -> dict[str, Member]:
+        """Give the members of a channel by user id."""

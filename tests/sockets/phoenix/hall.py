@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from uvicorn.server import ServerState
 
+from hubbub import eager
 from hubbub.accounts.domain import Grant
 from hubbub.apps import Application, Apps, KeyPair
 from hubbub.engine.memory import Memory
@@ -110,6 +111,7 @@ class Hall:
         loop = asyncio.get_running_loop()
         self.apps = Apps(self.shelf)
         self.node = Node(Hub(loop.call_soon), Memory())
+        eager.start(self.node.start())
         self.doors = Doors(self.apps, self.node, 120, None, self.book)
         self.wheel = Wheel(loop)
         rest, answers = Rest(self.apps, self.node), Answers(loop.call_soon)

@@ -1,4 +1,4 @@
-// The chat of the home page: two visitors side by side, each with a client of its own.
+// The chat of the home page: visitors side by side, each with a client of its own.
 
 'use strict';
 
@@ -102,6 +102,7 @@ class Visitor {
 
   tell(state, isConnected = false) {
     this.state.textContent = state;
+    this.state.classList.toggle('is-connected', isConnected);
     for (const button of this.buttons) button.disabled = !isConnected;
   }
 
@@ -111,7 +112,7 @@ class Visitor {
     name.textContent = `${who}: `;
     line.append(name, String(message));
     if (kind) line.className = kind;
-    this.messages.append(line);
+    this.messages.firstElementChild.append(line);
     this.messages.scrollTop = this.messages.scrollHeight;
   }
 
@@ -123,14 +124,16 @@ class Visitor {
     const { uid: select } = this.toOne.elements;
     const chosen = uids.includes(this.chosen) ? this.chosen : this.neighbour;
     const others = uids.filter((uid) => uid !== this.uid);
-    select.replaceChildren(...others.map((uid) => new Option(uid, uid, false, uid === chosen)));
+    const options = others.map((uid) => new Option(uid, uid, false, uid === chosen));
+    select.replaceChildren(...(options.length ? options : [new Option('Nobody else is here', '')]));
   }
 }
 
 async function start() {
+  const place = document.getElementById('windows');
   trouble.textContent = '';
-  const left = newName();
-  const uids = [left, newName(left)];
+  const uids = [newName()];
+  while (uids.length < Number(place.dataset.count)) uids.push(newName(uids.at(-1)));
   let sessions;
   try {
     sessions = await Promise.all(uids.map(session));
@@ -138,10 +141,9 @@ async function start() {
     trouble.textContent = error.message;
     return;
   }
-  const place = document.getElementById('windows');
   const visitors = uids.map((uid) => new Visitor(uid, place));
   for (const [index, visitor] of visitors.entries()) {
-    visitor.neighbour = uids[1 - index];
+    visitor.neighbour = uids[1 - index]; // undefined for who is alone on the page
     visitor.connect(sessions[index]);
   }
 }

@@ -1,0 +1,1 @@
+"""What is told of what happens at applications, to whoever looks; nothing while nobody does."""

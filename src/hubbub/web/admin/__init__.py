@@ -1,0 +1,1 @@
+"""The administration: what root users see and do, everything there is."""

@@ -1,0 +1,1 @@
+"""The signed HTTP API, as back ends use it."""
