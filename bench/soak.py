@@ -4,7 +4,10 @@ Some dozens of visitors at a time connect, subscribe, publish, speak, leave and 
 must hear is checked all the time, and who is present at quiet moments (`visitors.py`, `town.py`). A process beside
 samples the server. The first sixth of the time is for warming up; what the second and the last sixth had is compared.
 
-    python bench/soak.py --minutes 60 --json FILE
+Beside them a crowd comes and goes in waves (`crowd.py`), as many in an hour as a busy day brings. At the end nobody is
+there, and all gauges of `/metrics` must be what they were at the start.
+
+    python bench/soak.py --minutes 60 --connections 1000000 --json FILE
 """
 
 import argparse
@@ -19,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +36,8 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from crowd import Crowd
+from gauges import TOKEN, differences, gauges
 from line import Line
 from servers import ROOT, Server, hubbub
 from town import FLOOD, LIMIT, STEADY, Town
@@ -55,6 +61,8 @@ class Sample(Struct, frozen=True):
     sockets: int
     """Of the descriptors."""
     threads: int
+    tasks: int
+    """Of asyncio, as the server says."""
     database: int
     cpu_seconds: float
     ping_p50: float
@@ -78,6 +86,8 @@ class Report(Struct, frozen=True):
     done: dict[str, int]
     failures: list[str]
     trends: dict[str, Trend]
+    gauges: dict[str, float]
+    """What `/metrics` said when all had gone."""
     samples: list[Sample]
 
 
@@ -115,6 +125,7 @@ def _look_at(server: Server, database: Path, at: float, pings: list[float]) -> S
         descriptors=descriptors,
         sockets=sockets,
         threads=len(list((process / "task").iterdir())),
+        tasks=int(next((value for name, value in gauges(server).items() if name.startswith("hubbub_tasks")), 0)),
         database=sum(path.stat().st_size for path in database.parent.glob(f"{database.name}*")),
         cpu_seconds=server.cpu_seconds(),
         ping_p50=statistics.median(pings),
@@ -158,6 +169,7 @@ def judge(samples: list[Sample]) -> dict[str, Trend]:
         "private memory": trend(samples, private, slack),
         "descriptors but sockets": trend(samples, others, 1),
         "sockets": trend(samples, sockets, 0.15 * statistics.median(sockets)),
+        "tasks": trend(samples, [float(one.tasks) for one in samples], 3),
         "threads": trend(samples, [float(one.threads) for one in samples], 1),
         "database": trend(samples, [float(one.database) for one in samples], 1_000_000),
     }
@@ -205,8 +217,11 @@ async def soak(server: Server, jwt: str, seconds: float, visitors: int, look_eve
 
 
 @contextmanager
-def seeded(checkout: Path, core: int | None, folder: Path) -> Iterator[tuple[Server, str]]:
-    """A server with an application of its database, which both protocols may use, and a token for Phoenix clients."""
+def seeded(checkout: Path, core: int | None, folder: Path) -> Iterator[tuple[Server, str, Server]]:
+    """Start a server with an application of its database, which both protocols may use.
+
+    Gives it, a token for Phoenix clients, and the same server with the application that is declared.
+    """
     url = f"sqlite:///{folder / 'hubbub.db'}"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HUBBUB_")}
     environment |= {"HUBBUB_DATABASE_URL": url, "PYTHONPATH": str(checkout / "src")}
@@ -224,39 +239,52 @@ def seeded(checkout: Path, core: int | None, folder: Path) -> Iterator[tuple[Ser
         core=core,
         database_url=url,
         app_id="other",
-        ping_after=10,
-        pong_timeout=5,
+        ping_after=20,
+        pong_timeout=15,
         max_backlog_bytes=100_000,
         deflate=True,
-    ) as bare:
-        server = msgspec.structs.replace(bare, app_id=fields["Id"], key=fields["Key"], secret=fields["Secret"])
+        metrics_token=TOKEN,
+        incident_limit=1000,  # so that the error log is full when the comparing begins
+        app_max_presence_members=1000,
+    ) as declared:
+        server = msgspec.structs.replace(declared, app_id=fields["Id"], key=fields["Key"], secret=fields["Secret"])
         form = urlencode({"token": fields["Token"], "app_key": server.key}).encode()
         with urlopen(f"http://127.0.0.1:{server.port}/api/session", form) as answer:
             jwt = json.loads(answer.read())["jwt"]
-        yield server, jwt
+        yield server, jwt, msgspec.structs.replace(declared, app_id="other")
 
 
-def run(minutes: float, every: float, visitors: int, checkout: Path, core: int | None) -> Report:
+def run(minutes: float, every: float, visitors: int, connections: int, checkout: Path, core: int | None) -> Report:
     """Soak a server of its own."""
     processes = multiprocessing.get_context("spawn")
     is_over = processes.Event()
-    with tempfile.TemporaryDirectory(prefix="bench-soak-") as name, seeded(checkout, core, Path(name)) as (server, jwt):
-        file, (_, before) = Path(name, "samples"), _open_files(server)
+    with tempfile.TemporaryDirectory(prefix="bench-soak-") as name, seeded(checkout, core, Path(name)) as found:
+        server, jwt, declared = found
+        file, (_, sockets), stood = Path(name, "samples"), _open_files(server), gauges(server)
         database = Path(name, "hubbub.db")
         sampler = processes.Process(target=sample, args=(server, database, every, file, minutes * 60, is_over))
         sampler.start()
+        crowd = Crowd(declared, connections, minutes * 60 * 0.97)
+        coming = threading.Thread(target=crowd.come)
+        coming.start()
         try:
             town = asyncio.run(soak(server, jwt, minutes * 60, visitors, min(60, minutes * 10)))
+            coming.join()
         finally:
             is_over.set()
             sampler.join()
         samples = [msgspec.json.decode(row, type=Sample) for row in file.read_bytes().splitlines()]
+        stand = gauges(server)
         end = time.monotonic() + LIMIT
-        while (after := _open_files(server)[1]) > before and time.monotonic() < end:
+        while (differences(stood, stand) or _open_files(server)[1] > sockets) and time.monotonic() < end:
             time.sleep(0.5)
-        if after > before:
-            town.fail(f"{before} sockets before, {after} when all had gone")
-    return Report(minutes, dict(town.done), town.failures, judge(samples), samples)
+            stand = gauges(server)
+        for difference in differences(stood, stand):
+            town.fail(f"when all had gone: {difference}")
+        if (left := _open_files(server)[1]) > sockets:
+            town.fail(f"{sockets} sockets before, {left} when all had gone")
+    done = {**town.done, **{f"{what} of the crowd": count for what, count in crowd.done.items()}}
+    return Report(minutes, done, town.failures + crowd.failures, judge(samples), stand, samples)
 
 
 def main() -> int:
@@ -265,13 +293,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--every", type=float, default=3, help="seconds between two samples")
     parser.add_argument("--visitors", type=int, default=100, help="at a time")
+    parser.add_argument("--connections", type=int, default=1_000_000, help="of the crowd, in all the time")
     parser.add_argument("--checkout", type=Path, default=ROOT, help="another folder's Hubbub")
     parser.add_argument("--core", type=int, help="pin the server to it; it is not pinned unless told")
     parser.add_argument("--json", type=Path, help="write what was found here")
     given = parser.parse_args()
     if given.minutes < 1:
         parser.error("--minutes: 1 at least, or there is nothing to compare")
-    report = run(given.minutes, given.every, given.visitors, given.checkout, given.core)
+    report = run(given.minutes, given.every, given.visitors, given.connections, given.checkout, given.core)
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     print(", ".join(f"{count} × {what}" for what, count in sorted(report.done.items())))
@@ -284,6 +313,7 @@ def main() -> int:
     share = (samples[-1].cpu_seconds - samples[0].cpu_seconds) / (samples[-1].at - samples[0].at)
     usual, worst = statistics.median(one.ping_p50 for one in samples), max(one.ping_most for one in samples)
     print(f"the server used {share:.0%} of a core; a ping's way and back: median {usual:.1f} ms, worst {worst:.1f} ms")
+    print(", ".join(f"{name} {value:g}" for name, value in report.gauges.items()))
     for failure in report.failures:
         print(f"FAILED {failure}")
     return int(bool(report.failures) or not all(one.is_flat for one in report.trends.values()))
